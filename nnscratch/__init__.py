@@ -1,0 +1,9 @@
+"""nnscratch: neural networks from scratch in plain NumPy, to be read.
+
+Start with `nnscratch.layers.dense`, then `nnscratch.layers.base` and
+`nnscratch.layers.convolution`; `nnscratch.gradcheck` tells you what you broke.
+"""
+
+from nnscratch.kernels import use_kernels
+
+__all__ = ["use_kernels"]

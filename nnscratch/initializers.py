@@ -1,0 +1,66 @@
+"""Random starting weights whose variance keeps signals the same size from layer to layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+Array = np.ndarray
+Shape = tuple[int, ...]
+Initializer = Callable[[Shape, int, int, np.random.Generator], Array]
+
+
+def glorot_uniform(shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+    """Uniform on [-a, a] with ``a = sqrt(6 / (fan_in + fan_out))``: variance 2/(fan_in + fan_out).
+
+    A compromise between keeping the variance of the activations forward (1/fan_in) and of the
+    gradients backward (1/fan_out), for layers that are nearly linear around zero.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the weights.
+    fan_in, fan_out : int
+        How many inputs one output sums over, and how many outputs one input reaches. For a
+        convolution: ``kh * kw * channels`` on the respective side.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array of ``shape``, float64
+
+    References
+    ----------
+    Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", AISTATS 2010, Eq. 16.
+    """
+    a = np.sqrt(6.0 / (fan_in + fan_out))
+    return rng.uniform(-a, a, shape)
+
+
+def glorot_normal(shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+    """Normal with variance ``2 / (fan_in + fan_out)``; see `glorot_uniform`.
+
+    Not truncated at two standard deviations (Keras truncates), as in Glorot & Bengio's Eq. 12.
+    """
+    return rng.normal(0.0, np.sqrt(2.0 / (fan_in + fan_out)), shape)
+
+
+def he_uniform(shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+    """Uniform on [-a, a] with ``a = sqrt(6 / fan_in)``: variance 2/fan_in.
+
+    The 2 makes up for ReLU, which sets half of its inputs to zero. ``fan_out`` is not used; it
+    is there so that all initialisers are called alike.
+
+    References
+    ----------
+    He et al., "Delving deep into rectifiers", ICCV 2015, Eq. 10.
+    """
+    a = np.sqrt(6.0 / fan_in)
+    return rng.uniform(-a, a, shape)
+
+
+def he_normal(shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+    """Normal with variance ``2 / fan_in``; see `he_uniform`."""
+    return rng.normal(0.0, np.sqrt(2.0 / fan_in), shape)

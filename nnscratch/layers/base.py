@@ -1,0 +1,262 @@
+"""What a layer is: a forward pass, a backward pass, and the arrays between them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+Array = np.ndarray
+Shape = tuple[int, ...]
+
+
+class Layer:
+    """A differentiable function with parameters.
+
+    A layer is used in three steps::
+
+        output_shape = layer.build(input_shape, rng, dtype)   # makes layer.params
+        y = layer.forward(x)                                  # remembers what backward needs
+        dx = layer.backward(dy)                               # overwrites layer.grads
+
+    ``backward`` takes ``dy = dL/dy`` and returns ``dx = dL/dx``; on the way it writes
+    ``dL/dparam`` into ``grads``. It never changes a parameter (that is the optimiser's work),
+    nor ``x``, nor ``dy``. Shapes given to and returned by ``build`` leave out the batch axis.
+
+    Attributes
+    ----------
+    params, grads : dict of str to array
+        Parameters and the gradient of the loss with respect to each; same keys, same shapes.
+    state : dict of str to array
+        Saved with the parameters but not trained, such as running statistics.
+    cache : tuple
+        What ``forward`` keeps for ``backward``; this is the memory that training needs.
+    """
+
+    def __init__(self) -> None:
+        self.params: dict[str, Array] = {}
+        self.grads: dict[str, Array] = {}
+        self.state: dict[str, Array] = {}
+        self.cache: tuple[Any, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The class name in lower case, as it stands in parameter names: ``"conv2d"``."""
+        return type(self).__name__.lower()
+
+    def build(self, input_shape: Shape, rng: np.random.Generator, dtype: DTypeLike) -> Shape:
+        """Make the parameters for inputs of ``input_shape`` and return the output shape.
+
+        Parameters are drawn in float64 and then rounded, so the float32 and the float64 model
+        of one seed start at the same point.
+
+        Raises
+        ------
+        ValueError
+            If the layer cannot take this shape; the sentence says what it wants.
+        """
+        self.input_shape = tuple(int(n) for n in input_shape)
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.float32, np.float64):
+            raise ValueError(f"a model is float32 or float64, not {self.dtype}.")
+        self.built_shape = self.output_shape(self.input_shape)
+        self.params = {k: v.astype(self.dtype) for k, v in self.make_params(rng).items()}
+        self.grads = {k: np.zeros_like(v) for k, v in self.params.items()}
+        self.state = self.make_state(rng)
+        self.cache = ()
+        return self.built_shape
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """The shape of ``forward``'s result for inputs of ``input_shape``, without batch axis."""
+        return input_shape
+
+    def make_params(self, rng: np.random.Generator) -> dict[str, Array]:
+        """Freshly drawn parameters for ``self.input_shape``; called by ``build``."""
+        return {}
+
+    def make_state(self, rng: np.random.Generator) -> dict[str, Array]:
+        """The initial ``state`` for ``self.input_shape``; called by ``build``."""
+        return {}
+
+    def multiply_adds(self) -> int:
+        """Multiply-add operations of the forward pass for one sample."""
+        return 0
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        raise NotImplementedError
+
+    def backward(self, dy: Array) -> Array:
+        raise NotImplementedError
+
+    def check_input(self, x: Array) -> None:
+        """Raise a ValueError or TypeError, with a sentence, unless ``x`` is what was built for."""
+        if not hasattr(self, "built_shape"):
+            raise ValueError(
+                f"{self.name}: forward before build. Call build(input_shape, rng, dtype) first, "
+                "or put the layer into a Sequential, which does."
+            )
+        self._check_array("x", x, self.input_shape)
+
+    def check_gradient(self, dy: Array) -> None:
+        """Raise a ValueError or TypeError unless ``dy`` fits the latest forward pass."""
+        if not self.cache:
+            raise ValueError(f"{self.name}: backward before forward. Call forward(x) first.")
+        self._check_array("dy", dy, self.built_shape)
+
+    def _check_array(self, what: str, array: Array, shape: Shape) -> None:
+        if not isinstance(array, np.ndarray):
+            raise TypeError(
+                f"{self.name}: {what} is a {type(array).__name__}, not a NumPy array. "
+                "Wrap it with np.asarray."
+            )
+        if array.shape[1:] != shape or array.ndim != len(shape) + 1:
+            wanted = ", ".join(["N", *map(str, shape)])
+            raise ValueError(
+                f"{self.name}: {what} has shape {array.shape} but the layer was built for "
+                f"({wanted}), N being any batch size. Images are channels-last."
+            )
+        if array.dtype != self.dtype:
+            raise TypeError(
+                f"{self.name}: {what} is {array.dtype} but the model is {self.dtype}. "
+                f"Convert it once with {what}.astype(np.{self.dtype})."
+            )
+
+
+class Composite(Layer):
+    """A layer made of named parts, whose parameters are the parts' own.
+
+    ``params["encoder.0.conv2d.W"]`` is the very array that the part works with, so an optimiser
+    that updates it in place updates the part. The dicts are gathered at every access, so a part
+    may replace an entry of its own ``grads``.
+    """
+
+    def __init__(self, parts: dict[str, Layer]) -> None:
+        self.parts = parts
+        self.cache = ()
+
+    @property
+    def params(self) -> dict[str, Array]:  # type: ignore[override]
+        return {f"{n}.{k}": v for n, part in self.parts.items() for k, v in part.params.items()}
+
+    @property
+    def grads(self) -> dict[str, Array]:  # type: ignore[override]
+        return {f"{n}.{k}": v for n, part in self.parts.items() for k, v in part.grads.items()}
+
+    @property
+    def state(self) -> dict[str, Array]:  # type: ignore[override]
+        return {f"{n}.{k}": v for n, part in self.parts.items() for k, v in part.state.items()}
+
+    def multiply_adds(self) -> int:
+        return sum(part.multiply_adds() for part in self.parts.values())
+
+
+class Sequential(Composite):
+    """Layers applied one after the other: the chain rule, as a loop.
+
+    Forward, ``x_(i+1) = f_i(x_i)``. Backward, ``dL/dx_i = (df_i/dx_i)' dL/dx_(i+1)``: each layer
+    turns the gradient at its output into the gradient at its input, last layer first.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    input_shape : tuple of int
+        Shape of one sample, without the batch axis: ``(32, 32, 1)``.
+    seed : int
+        Of the generator that all initial weights are drawn from, in the order of the layers.
+    dtype : float32 or float64
+
+    Raises
+    ------
+    ValueError
+        At construction, when a layer cannot take what the layer before it gives; the sentence
+        names the layer, what it got and what it wants.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        input_shape: Shape,
+        seed: int = 0,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
+        self.layers = list(layers)
+        if not self.layers:
+            raise ValueError("Sequential needs at least one layer, got an empty list.")
+        if len({id(layer) for layer in self.layers}) < len(self.layers):
+            raise ValueError(
+                "Sequential got the same layer object twice; a layer remembers one forward "
+                "pass only, so make a new object for every place."
+            )
+        super().__init__({f"{i}.{layer.name}": layer for i, layer in enumerate(self.layers)})
+        self.build(input_shape, np.random.default_rng(seed), dtype)
+
+    def build(self, input_shape: Shape, rng: np.random.Generator, dtype: DTypeLike) -> Shape:
+        """Build every layer for the output shape of the one before it."""
+        self.input_shape, self.dtype = tuple(input_shape), np.dtype(dtype)
+        shape = self.input_shape
+        for name, layer in self.parts.items():
+            try:
+                shape = layer.build(shape, rng, dtype)
+            except ValueError as error:
+                raise ValueError(f"layer {name} cannot take inputs of {shape}: {error}") from error
+        self.built_shape = shape
+        return shape
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        for layer in self.layers:
+            input_shape = layer.output_shape(input_shape)
+        return input_shape
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        self.check_input(x)
+        for layer in self.layers:
+            x = layer.forward(x, training)
+        self.cache = (x.shape,)
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        self.check_gradient(dy)
+        for layer in reversed(self.layers):
+            dy = layer.backward(dy)
+        return dy
+
+    def summary(self) -> None:
+        """Print each layer's output shape, parameters, multiply-adds and memory for one sample.
+
+        The memory is what the layer's ``cache`` holds after a training pass, measured on a copy
+        of the model; an array kept by two layers counts once.
+        """
+        probe = copy.deepcopy(self)
+        probe.forward(np.zeros((1, *self.input_shape), self.dtype), training=True)
+        row = "{:<26}{:<16}{:>12}{:>15}{:>14}".format
+        print(row("layer", "output", "parameters", "multiply-adds", "kept, bytes"))
+        print(row("(input)", str(self.input_shape), "", "", ""))
+        seen: set[int] = set()
+        total = np.zeros(3, int)
+        for name, layer in probe.parts.items():
+            counts = (count_parameters(layer), layer.multiply_adds(), kept_bytes(layer, seen))
+            total += counts
+            print(row(name, str(layer.built_shape), *(f"{n:,}" for n in counts)))
+        print(row("total, one sample", "", *(f"{n:,}" for n in total)))
+
+
+def count_parameters(layer: Layer) -> int:
+    """How many numbers the optimiser trains in ``layer``."""
+    return sum(p.size for p in layer.params.values())
+
+
+def kept_bytes(layer: Layer, seen: set[int]) -> int:
+    """Bytes that ``layer`` keeps for backward, leaving out arrays whose id is in ``seen``."""
+    if isinstance(layer, Composite):
+        return sum(kept_bytes(part, seen) for part in layer.parts.values())
+    total = 0
+    for array in layer.cache:
+        while isinstance(array, np.ndarray) and isinstance(array.base, np.ndarray):
+            array = array.base  # a view keeps the whole array that it looks into
+        if isinstance(array, np.ndarray) and id(array) not in seen:
+            seen.add(id(array))
+            total += array.nbytes
+    return total

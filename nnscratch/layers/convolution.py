@@ -1,0 +1,241 @@
+"""Convolution and its adjoint, the transposed convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nnscratch import kernels
+from nnscratch.initializers import Initializer, glorot_uniform
+from nnscratch.layers.base import Array, Layer, Shape
+from nnscratch.layers.geometry import (
+    Padding,
+    Pads,
+    Pair,
+    check_image_shape,
+    check_padding,
+    pair,
+    resolve_padding,
+    window_counts,
+)
+
+
+class Conv2D(Layer):
+    """Every output pixel is a weighted sum over a window of the input.
+
+    Forward, with x zero outside the image, strides (sh, sw) and pad (pt, pl) before it::
+
+        y[n, h, w, k] = b[k] + sum_(i, j, c) x[n, h*sh + i - pt, w*sw + j - pl, c] W[i, j, c, k]
+
+    (a cross-correlation: the kernel is not flipped). Backward, because y is linear in x, W and b::
+
+        db[k]          = sum_(n, h, w) dy[n, h, w, k]
+        dW[i, j, c, k] = sum_(n, h, w) x[n, h*sh + i - pt, w*sw + j - pl, c] dy[n, h, w, k]
+        dx[n, r, s, c] = sum dy[n, h, w, k] W[i, j, c, k]
+                         over all (h, i) with h*sh + i - pt = r, all (w, j) alike, and all k
+
+    Read them as: a weight's gradient is the product of the two numbers it joins, summed over
+    everywhere it is used; an input's gradient comes back along every weight that reads it.
+
+    Parameters
+    ----------
+    filters : int
+        Output channels K.
+    kernel_size, strides : int or pair (height, width)
+    padding : "same", "valid" or ((top, bottom), (left, right))
+        "same" gives ceil(size / stride) outputs and pads as Keras does: an odd total puts the
+        extra zero after the image.
+    kernel_initializer : function of `nnscratch.initializers`
+
+    Attributes
+    ----------
+    params : ``W (kh, kw, C, K)``, ``b (K,)``
+
+    Raises
+    ------
+    ValueError
+        For impossible arguments; at build, if the input is no image or the window larger than it.
+
+    Notes
+    -----
+    Input (N, H, W, C), output (N, OH, OW, K), in the dtype of the model. Source: Dumoulin &
+    Visin, "A guide to convolution arithmetic for deep learning", arXiv:1603.07285.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: Padding = "same",
+        kernel_initializer: Initializer = glorot_uniform,
+    ) -> None:
+        super().__init__()
+        self.filters = pair(filters, "filters")[0]
+        self.kernel_size = pair(kernel_size, "kernel_size")
+        self.strides = pair(strides, "strides")
+        self.padding = check_padding(padding)
+        self.kernel_initializer = kernel_initializer
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        H, W, _ = check_image_shape(input_shape)
+        pads = resolve_padding(self.padding, (H, W), self.kernel_size, self.strides)
+        return (*window_counts((H, W), self.kernel_size, self.strides, pads), self.filters)
+
+    def make_params(self, rng: np.random.Generator) -> dict[str, Array]:
+        (kh, kw), C, K = self.kernel_size, self.input_shape[2], self.filters
+        W = self.kernel_initializer((kh, kw, C, K), kh * kw * C, kh * kw * K, rng)
+        return {"W": W, "b": np.zeros(K)}
+
+    def multiply_adds(self) -> int:
+        return int(np.prod(self.built_shape[:2])) * self.params["W"].size
+
+    def _pads(self) -> Pads:
+        size = self.input_shape[0], self.input_shape[1]
+        return resolve_padding(self.padding, size, self.kernel_size, self.strides)
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        self.check_input(x)  # (N, H, W, C)
+        self.cache = (x,)
+        W, b = self.params["W"], self.params["b"]  # (kh, kw, C, K), (K,)
+        return kernels.conv2d(x, W, b, self.strides, self._pads())  # (N, OH, OW, K)
+
+    def backward(self, dy: Array) -> Array:
+        self.check_gradient(dy)  # (N, OH, OW, K)
+        (x,) = self.cache
+        self.grads["W"][...] = kernels.conv2d_weight_gradient(
+            x, dy, self.kernel_size, self.strides, self._pads()
+        )
+        self.grads["b"][...] = dy.sum(axis=(0, 1, 2))
+        return kernels.conv2d_input_gradient(
+            dy, self.params["W"], x.shape[1:3], self.strides, self._pads()
+        )
+
+
+class Conv2DTranspose(Layer):
+    """The adjoint of a Conv2D: every input pixel paints a weighted window onto the output.
+
+    Let A be the linear map of the Conv2D (without bias) that has the same weights, strides and
+    padding and goes from this layer's *output* to its *input*. Then, with A' its transpose::
+
+        forward   y  = A' x + b  that is, every (n, h, w, c) and every tap (i, j) add
+                  x[n, h, w, c] W[i, j, k, c]  to  y[n, h*sh + i - pt, w*sw + j - pl, k]
+        backward  dx = A dy      a plain convolution of dy with the same W
+                  dW[i, j, k, c] = sum_(n, h, w) of
+                                   dy[n, h*sh + i - pt, w*sw + j - pl, k] x[n, h, w, c]
+                  db[k]          = sum_(n, r, s) dy[n, r, s, k]
+
+    so the three kernels of Conv2D serve again, with x and dy in exchanged roles: dW has the
+    formula of Conv2D's dW where dy stands for the image and x for the gradient.
+
+    Parameters
+    ----------
+    filters : int
+        Output channels K.
+    kernel_size, strides : int or pair (height, width)
+    padding : "same", "valid" or ((top, bottom), (left, right))
+        The padding of the Conv2D whose adjoint this is, so it is cropped from the output.
+    output_padding : int or pair, optional
+        A strided Conv2D maps several input sizes to one output size, so its adjoint has to be
+        told which one to make. By default, as in Keras: "same" gives size * stride and "valid"
+        gives size * stride + max(kernel - stride, 0); explicit padding gives the smallest,
+        (size - 1) * stride + kernel - pads. A number given here is added to
+        (size - 1) * stride + kernel - pads, where "same" counts 2 * (kernel // 2) pads.
+    kernel_initializer : function of `nnscratch.initializers`
+
+    Attributes
+    ----------
+    params : ``W (kh, kw, K, C)``, ``b (K,)``
+        As for the Conv2D of which this is the adjoint: output channels before input channels.
+
+    Raises
+    ------
+    ValueError
+        For impossible arguments; at build, if the input is no image, or if no Conv2D of these
+        strides and padding maps the wanted output size back to the input size.
+
+    Notes
+    -----
+    Input (N, H, W, C), output (N, OH, OW, K), in the dtype of the model. Source: Dumoulin &
+    Visin, arXiv:1603.07285, section 4.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: Padding = "same",
+        output_padding: int | Sequence[int] | None = None,
+        kernel_initializer: Initializer = glorot_uniform,
+    ) -> None:
+        super().__init__()
+        self.filters = pair(filters, "filters")[0]
+        self.kernel_size = pair(kernel_size, "kernel_size")
+        self.strides = pair(strides, "strides")
+        self.padding = check_padding(padding)
+        self.output_padding = (
+            None if output_padding is None else pair(output_padding, "output_padding", 0)
+        )
+        self.kernel_initializer = kernel_initializer
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        H, W, _ = check_image_shape(input_shape)
+        size = self._output_length(H, 0), self._output_length(W, 1)
+        if min(size) < 1:
+            raise ValueError(
+                f"the output would be {size[0]} x {size[1]} pixels: the padding crops away all "
+                "of it; use less padding or a larger kernel."
+            )
+        back = window_counts(size, self.kernel_size, self.strides, self._pads(size))
+        if back != (H, W):
+            raise ValueError(
+                f"output_padding={self.output_padding} asks for {size[0]} x {size[1]} outputs, "
+                f"which a Conv2D with strides {self.strides} maps to {back[0]} x {back[1]} and "
+                f"not back to {H} x {W}; use None, or a number from 0 to strides - 1 (for an "
+                'even kernel with "same", from 1 to strides).'
+            )
+        return (*size, self.filters)
+
+    def _output_length(self, n: int, axis: int) -> int:
+        k, s = self.kernel_size[axis], self.strides[axis]
+        if self.output_padding is None and self.padding == "same":
+            return n * s
+        if self.output_padding is None and self.padding == "valid":
+            return n * s + max(k - s, 0)
+        if self.padding == "same":
+            cropped = 2 * (k // 2)
+        else:
+            cropped = 0 if self.padding == "valid" else sum(self.padding[axis])  # type: ignore
+        return (n - 1) * s + k - cropped + (self.output_padding or (0, 0))[axis]
+
+    def _pads(self, size: Pair) -> Pads:
+        return resolve_padding(self.padding, size, self.kernel_size, self.strides)
+
+    def make_params(self, rng: np.random.Generator) -> dict[str, Array]:
+        (kh, kw), C, K = self.kernel_size, self.input_shape[2], self.filters
+        W = self.kernel_initializer((kh, kw, K, C), kh * kw * C, kh * kw * K, rng)
+        return {"W": W, "b": np.zeros(K)}
+
+    def multiply_adds(self) -> int:
+        return int(np.prod(self.input_shape[:2])) * self.params["W"].size
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        self.check_input(x)  # (N, H, W, C)
+        self.cache = (x,)
+        size = self.built_shape[0], self.built_shape[1]
+        W, b = self.params["W"], self.params["b"]  # (kh, kw, K, C), (K,)
+        y = kernels.conv2d_input_gradient(x, W, size, self.strides, self._pads(size))
+        y += b
+        return y  # (N, OH, OW, K)
+
+    def backward(self, dy: Array) -> Array:
+        self.check_gradient(dy)  # (N, OH, OW, K)
+        (x,) = self.cache
+        pads = self._pads(dy.shape[1:3])
+        self.grads["W"][...] = kernels.conv2d_weight_gradient(
+            dy, x, self.kernel_size, self.strides, pads
+        )
+        self.grads["b"][...] = dy.sum(axis=(0, 1, 2))
+        return kernels.conv2d(dy, self.params["W"], None, self.strides, pads)

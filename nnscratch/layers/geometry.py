@@ -1,0 +1,107 @@
+"""Where a window stands on an image: kernel sizes, strides and padding, one axis at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Pair = tuple[int, int]
+Pads = tuple[Pair, Pair]
+Padding = str | Sequence[Sequence[int]]
+
+
+def pair(value: int | Sequence[int], what: str, least: int = 1) -> Pair:
+    """Turn an int or a pair of ints into a pair (height, width).
+
+    Raises
+    ------
+    ValueError
+        If it is neither, or below ``least``.
+    """
+    values = (value, value) if isinstance(value, int) else value
+    ok = isinstance(values, Sequence) and len(values) == 2 and all(is_int(v) for v in values)
+    if not ok or isinstance(value, bool) or min(values) < least:
+        raise ValueError(
+            f"{what} is {value!r}; it must be an int >= {least} or a pair (height, width) of them."
+        )
+    return int(values[0]), int(values[1])
+
+
+def check_padding(padding: Padding) -> str | Pads:
+    """Return ``padding`` normalised: "same", "valid" or ((top, bottom), (left, right)).
+
+    Raises
+    ------
+    ValueError
+        If it is anything else, or negative.
+    """
+    if isinstance(padding, str):
+        if padding in ("same", "valid"):
+            return padding
+    elif isinstance(padding, Sequence) and len(padding) == 2:
+        height, width = padding[0], padding[1]
+        if not isinstance(height, str) and not isinstance(width, str):
+            return pair(height, "padding of the height", 0), pair(width, "padding of the width", 0)
+    raise ValueError(
+        f'padding is {padding!r}; it must be "same", "valid" or a pair of pairs '
+        "((top, bottom), (left, right))."
+    )
+
+
+def resolve_padding(padding: str | Pads, size: Pair, kernel: Pair, strides: Pair) -> Pads:
+    """The numbers of zeros ((top, bottom), (left, right)) put around an image of ``size``.
+
+    "same" makes the output ``ceil(size / stride)`` long, as in Keras: it needs
+    ``(ceil(size / stride) - 1) * stride + kernel - size`` zeros; half of them, rounded down, come
+    before the image and the rest after it, so an odd total is asymmetric.
+    """
+    if padding == "valid":
+        return (0, 0), (0, 0)
+    if padding != "same":
+        return padding  # type: ignore[return-value]
+    before_after = []
+    for n, k, s in zip(size, kernel, strides, strict=True):
+        total = max((-(-n // s) - 1) * s + k - n, 0)
+        before_after.append((total // 2, total - total // 2))
+    return before_after[0], before_after[1]
+
+
+def window_counts(size: Pair, kernel: Pair, strides: Pair, pads: Pads) -> Pair:
+    """How many windows fit along each axis: ``(size + pads - kernel) // stride + 1``.
+
+    Raises
+    ------
+    ValueError
+        If the window is larger than the padded image.
+    """
+    counts = []
+    for n, k, s, (before, after), axis in zip(
+        size, kernel, strides, pads, ("height", "width"), strict=True
+    ):
+        if n + before + after < k:
+            raise ValueError(
+                f"the window's {axis} {k} is larger than the image's {n} plus "
+                f'{before} + {after} of padding; use a smaller window or padding="same".'
+            )
+        counts.append((n + before + after - k) // s + 1)
+    return counts[0], counts[1]
+
+
+def check_image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
+    """Return ``shape`` as (H, W, C).
+
+    Raises
+    ------
+    ValueError
+        If it is not the shape of a non-empty channels-last image.
+    """
+    if len(shape) != 3 or min(shape) < 1:
+        raise ValueError(
+            f"expected images of shape (H, W, C), got {tuple(shape)}; put Reshape((H, W, C)) "
+            "before this layer, or give a grey image a channel axis with x[..., np.newaxis]."
+        )
+    return int(shape[0]), int(shape[1]), int(shape[2])
+
+
+def is_int(value: object) -> bool:
+    """Whether ``value`` is an integer of Python or NumPy, and not a bool."""
+    return hasattr(value, "__index__") and not isinstance(value, bool)
