@@ -1,0 +1,234 @@
+"""Downloads, from servers on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import socket
+import time
+
+import numpy as np
+import pooch
+import pytest
+
+from nnscratch import datasets
+from nnscratch.datasets import fetch, idx
+
+from .helpers import serving, small_files, small_remote, write_files
+from .test_unpack import make_archive
+
+FILES = small_files()
+DEAD = "http://127.0.0.1:1/"
+
+
+def use(monkeypatch, *mirrors, files=FILES):
+    monkeypatch.setattr(fetch, "MNIST", small_remote(fetch.MNIST, files, *mirrors))
+
+
+def lines(text):
+    return [line for line in text.splitlines() if line.startswith("nnscratch:")]
+
+
+def files_in(folder):
+    return sorted(p.name for p in folder.rglob("*") if p.is_file())
+
+
+def test_download_then_cache(monkeypatch, capsys, cache):
+    with serving(FILES) as server:
+        use(monkeypatch, server.url)
+        d = datasets.mnist(data="full")
+        assert server.asked == list(FILES)
+    assert d.x_train.shape == (20, 28, 28, 1)
+    assert d.y_test.tolist() == list(range(10))
+    assert d.source == "part of MNIST, 20 + 10 images from the download cache"
+    assert files_in(cache) == sorted(FILES)
+    err = capsys.readouterr().err
+    assert "train-images-idx3-ubyte.gz: 100%" in err
+    assert "SHA256" not in err
+    assert "Downloading data" not in err
+    again = datasets.mnist()  # the server is gone by now
+    np.testing.assert_array_equal(again.x_train, d.x_train)
+    assert again.source == d.source
+    assert capsys.readouterr().err == ""
+
+
+def test_log_level_of_pooch_is_given_back(monkeypatch):
+    level = pooch.get_logger().level
+    with serving(FILES) as server:
+        use(monkeypatch, server.url)
+        datasets.mnist()
+    assert pooch.get_logger().level == level != logging.WARNING
+
+
+@pytest.mark.parametrize("first", ["dead", "404", "wrong bytes", "broken off"])
+def test_next_mirror_where_the_first_fails(monkeypatch, capsys, cache, first):
+    bad_files = {} if first == "404" else {name: b"Please log in" for name in FILES}
+    extra = 100 if first == "broken off" else 0
+    bad_files = FILES if first == "broken off" else bad_files
+    with serving(bad_files, declared_extra=extra) as bad, serving(FILES) as good:
+        use(monkeypatch, DEAD if first == "dead" else bad.url, good.url)
+        d = datasets.mnist()
+        assert good.asked == list(FILES)
+    assert len(d.x_train) == 20
+    assert files_in(cache) == sorted(FILES)
+    assert lines(capsys.readouterr().err) == []
+
+
+@pytest.mark.parametrize(
+    ("bad_files", "extra", "reason"),
+    [
+        ({}, 0, "status 404"),
+        ({name: b"Please log in" for name in FILES}, 0, "wrong checksum"),
+        (FILES, 100, "broken off"),
+    ],
+)
+def test_failed_download_leaves_nothing_and_is_not_repeated(
+    monkeypatch, capsys, cache, bad_files, extra, reason
+):
+    with serving(bad_files, declared_extra=extra) as server:
+        use(monkeypatch, server.url)
+        for _ in range(3):
+            assert datasets.mnist().source.startswith("embedded subset")
+        assert server.asked == [idx.TRAIN_IMAGES]  # neither again, nor the other files
+        with pytest.raises(FileNotFoundError, match=f"{reason}.*put the official files"):
+            datasets.mnist(data="full")
+        assert server.asked == [idx.TRAIN_IMAGES]
+    assert files_in(cache) == []
+    assert len(lines(capsys.readouterr().err)) == 1
+
+
+def test_no_network_costs_one_line_and_no_time(monkeypatch, capsys, cache):
+    use(monkeypatch, DEAD, "http://127.0.0.1:2/")
+    start = time.perf_counter()
+    for _ in range(3):
+        assert datasets.mnist().source == "embedded subset: 4,000 + 1,000 MNIST images"
+    assert time.perf_counter() - start < 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert lines(err) == err.splitlines()
+    assert "4,000 + 1,000 MNIST images" in err
+    assert "NNSCRATCH_DATA" in err
+    datasets.fashion_mnist()
+    datasets.fashion_mnist()
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "Fashion-MNIST" in err
+    assert files_in(cache) == []
+
+
+@pytest.fixture
+def mute_servers():
+    """Two servers that let one connect and then say nothing."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    yield sockets
+    for listening in sockets:
+        listening.close()
+
+
+def test_silent_servers_are_given_up_once_for_all_data_sets(monkeypatch, mute_servers):
+    monkeypatch.setattr(fetch, "ANSWER_SECONDS", 0.2)
+    urls = [f"http://127.0.0.1:{s.getsockname()[1]}/" for s in mute_servers]
+    use(monkeypatch, *urls)
+    start = time.perf_counter()
+    datasets.mnist()
+    assert time.perf_counter() - start < 2
+    with serving(FILES) as server:  # not asked any more: it is the network that is down
+        fashion = small_remote(fetch.FASHION_MNIST, FILES, urls[0], server.url)
+        monkeypatch.setattr(fetch, "FASHION_MNIST", fashion)
+        with pytest.raises(FileNotFoundError, match=r"no answer before.*network seems to be down"):
+            datasets.fashion_mnist(data="full")
+        assert server.asked == []
+
+
+def test_one_silent_server_says_nothing_about_the_others(monkeypatch):
+    with pytest.raises(FileNotFoundError):
+        datasets.cifar10()
+    with serving(FILES) as server:
+        use(monkeypatch, server.url)
+        assert len(datasets.mnist().x_train) == 20
+
+
+def test_damaged_file_in_the_cache_is_downloaded_again(monkeypatch, cache):
+    write_files(cache / "mnist", {**FILES, idx.TEST_LABELS: FILES[idx.TEST_LABELS][:10]})
+    with serving(FILES) as server:
+        use(monkeypatch, server.url)
+        assert len(datasets.mnist().x_train) == 20
+        assert server.asked == [idx.TEST_LABELS]
+    assert files_in(cache) == sorted(FILES)
+
+
+def test_unwritable_cache(monkeypatch, tmp_path, capsys):
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    with serving(FILES) as server:
+        use(monkeypatch, server.url)
+        with pytest.raises(OSError, match=r"cannot be written to.*XDG_CACHE_HOME") as error:
+            datasets.mnist(data="full")
+        assert str(tmp_path / "cache" / "nnscratch" / "mnist") in str(error.value)
+        assert "NNSCRATCH_DATA" in str(error.value)
+        assert capsys.readouterr().err == ""
+        for _ in range(2):
+            assert datasets.mnist().source.startswith("embedded subset")
+        assert server.asked == []
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "cannot be written to" in err
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
+def test_read_only_cache(monkeypatch, tmp_path):
+    (tmp_path / "cache").mkdir(mode=0o500)
+    use(monkeypatch, DEAD)
+    with pytest.raises(OSError, match="cannot be written to"):
+        datasets.mnist(data="full")
+
+
+def cifar_archive(path):
+    """An archive like the official one, two records a file, and the Remote to match."""
+    members = dict.fromkeys(fetch.CIFAR10.members, 2 * 3073)
+    contents = {
+        name: bytes([i]) + bytes(3072) + bytes([9]) + bytes([255]) * 3072
+        for i, name in enumerate(members)
+    }
+    contents["cifar-10-batches-bin/readme.html"] = b"hello"
+    archive = make_archive(path, contents).read_bytes()
+    hashes = {"cifar-10-binary.tar.gz": f"md5:{hashlib.md5(archive).hexdigest()}"}
+    return archive, fetch.CIFAR10._replace(hashes=hashes, members=members)
+
+
+def test_cifar_archive_is_downloaded_unpacked_and_cached(monkeypatch, tmp_path, cache):
+    content, remote = cifar_archive(tmp_path / "made.tar.gz")
+    with serving({"cifar-10-binary.tar.gz": content}) as server:
+        monkeypatch.setattr(fetch, "CIFAR10", remote._replace(mirrors=(server.url,)))
+        d = datasets.cifar10()
+        datasets.cifar10()
+        assert server.asked == ["cifar-10-binary.tar.gz"]
+    assert d.y_train.tolist() == [0, 9, 1, 9, 2, 9, 3, 9, 4, 9]
+    assert d.y_test.tolist() == [5, 9]
+    assert d.x_train[1].min() == 1
+    names = [name.rpartition("/")[2] for name in remote.members]
+    assert files_in(cache) == sorted(names)  # the archive itself is not kept
+
+
+def test_cifar_archive_kept_by_an_interrupted_run_needs_no_network(monkeypatch, tmp_path, cache):
+    content, remote = cifar_archive(tmp_path / "made.tar.gz")
+    monkeypatch.setattr(fetch, "CIFAR10", remote)
+    write_files(cache / "cifar-10", {"cifar-10-binary.tar.gz": content})
+    assert len(datasets.cifar10().x_train) == 10
+
+
+def test_the_remotes_are_complete():
+    for remote in (fetch.MNIST, fetch.FASHION_MNIST):
+        assert set(remote.hashes) == set(idx.FILES)
+    assert len(fetch.CIFAR10.members) == 6
+
+
+def test_the_checksums_are_those_of_the_official_files(official):
+    checked = 0
+    for remote in (fetch.MNIST, fetch.FASHION_MNIST):
+        for name, known in remote.hashes.items():
+            if (path := official / remote.folder / name).is_file():
+                assert f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" == known
+                checked += 1
+    if not checked:
+        pytest.skip("NNSCRATCH_DATA has no gzipped official files")
