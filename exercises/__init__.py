@@ -1,0 +1,1 @@
+"""The exercises of the reports, one script each; ``python -m exercises`` runs them all."""

@@ -139,17 +139,18 @@ def max_pool2d(x: Array, size: Pair, strides: Pair, pads: Pads) -> tuple[Array, 
     Returns
     -------
     y : array (N, OH, OW, C)
-    winner : array (N, OH, OW, C) of int
+    winner : array (N, OH, OW, C) of the smallest unsigned int that suffices
         ``i * kw + j`` of the maximum in its window; of equals, the first.
     """
     padded = pad(x, pads, -np.inf)  # padding never wins
     counts = _counts(padded, size, strides)
+    x_taps = list(taps(padded, counts, size, strides))
     y = np.full((len(x), *counts, x.shape[3]), -np.inf, x.dtype)
-    winner = np.zeros(y.shape, np.int32)
-    for i, j, x_tap in taps(padded, counts, size, strides):
-        larger = (x_tap > y) | np.isnan(x_tap)  # a NaN must not vanish
-        np.copyto(y, x_tap, where=larger)
-        np.copyto(winner, i * size[1] + j, where=larger)
+    for _, _, x_tap in x_taps:
+        np.maximum(y, x_tap, out=y)
+    winner = np.zeros(y.shape, np.min_scalar_type(len(x_taps) - 1))
+    for i, j, x_tap in reversed(x_taps):  # the first of equals comes last and stays
+        np.copyto(winner, i * size[1] + j, where=x_tap == y)
     return y, winner
 
 

@@ -1,0 +1,83 @@
+"""Run every exercise and write the report page: ``python -m exercises``."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from exercises import (
+    ex01_autoencoder,
+    ex01b_dead_starts,
+    ex02_latent_space,
+    ex03_nearest_neighbour,
+)
+from exercises.common import Settings, add_flags, run_stoppable, to_settings
+from exercises.report import write_report
+
+# Each exercise with the figures that it writes, in the order of the report page.
+EXERCISES = (
+    (ex01_autoencoder, ("ex01_fig1", "ex01_fig2")),
+    (ex01b_dead_starts, ("ex01_dead_starts",)),
+    (ex02_latent_space, ("ex02_fig3", "ex02_overlap")),
+    (ex03_nearest_neighbour, ("ex03_table1",)),
+)
+GALLERY = Path(__file__).with_name("gallery")
+GALLERY_BYTES = 150_000
+
+
+def run_all(settings: Settings) -> list[str]:
+    """Run all exercises; the names of all figures."""
+    names: list[str] = []
+    for module, figures in EXERCISES:
+        module.run(settings)
+        names += figures
+    print(f"  {write_report(settings.out, names)}: all figures on one page", flush=True)
+    return names
+
+
+def fill_gallery(folder: Path, names: list[str]) -> None:
+    """Copy the figures and their numbers to ``exercises/gallery``.
+
+    Raises
+    ------
+    ValueError
+        If a picture is too large to be committed.
+    """
+    for name in names:
+        size = (folder / f"{name}.png").stat().st_size
+        if size > GALLERY_BYTES:
+            raise ValueError(f"{name}.png has {size:,} bytes; the gallery takes {GALLERY_BYTES:,}.")
+    GALLERY.mkdir(exist_ok=True)
+    for name in names:
+        for ending in (".png", ".json"):
+            shutil.copy(folder / f"{name}{ending}", GALLERY)
+    print(f"  {GALLERY.name}: refreshed with {len(names)} figures")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_flags(parser)
+    parser.add_argument(
+        "--gallery",
+        action="store_true",
+        help="also refresh exercises/gallery, from a run on the full data",
+    )
+    options = parser.parse_args()
+    if options.gallery and options.quick:
+        parser.error("--gallery shows real results; leave out --quick.")
+    if options.gallery:
+        options.data = "full"
+    settings = to_settings(parser, options)
+
+    def work() -> None:
+        names = run_all(settings)
+        if options.gallery:
+            fill_gallery(settings.out, names)
+
+    run_stoppable(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""What every exercise script shares: its flags, its data, and how it publishes a figure."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from nnscratch import datasets
+from nnscratch.plotting import save_figure
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The common flags; see ``--help``."""
+
+    data: str = "auto"
+    epochs: int | None = None
+    seed: int = 0
+    out: Path = Path("figures")
+    quick: bool = False
+
+
+@dataclass
+class Page:
+    """One figure with everything that is said about it; becomes a PNG and a JSON file.
+
+    Attributes
+    ----------
+    name : str
+        File name without ending.
+    title, caption : str
+        What the figure is, and how to read it.
+    theirs : str
+        What the report printed at this place.
+    stamp : str
+        Data, seed and training, as written into the figure's lower edge.
+    numbers : dict
+        Every measured number, by name, with units in the name or the caption.
+    answers : list of (question, answer)
+        The report's questions, answered by a measurement.
+    """
+
+    name: str
+    title: str
+    caption: str
+    theirs: str
+    stamp: str
+    numbers: dict[str, Any]
+    answers: list[tuple[str, str]] = field(default_factory=list)
+
+
+def publish(settings: Settings, page: Page, figure: Figure, started: float) -> None:
+    """Write ``page`` to the output folder and say so; ``started`` is a `time.perf_counter`."""
+    path = settings.out / f"{page.name}.png"
+    save_figure(figure, path, page.stamp)
+    record = asdict(page) | {"runtime_seconds": round(time.perf_counter() - started, 1)}
+    text = json.dumps(record, indent=1, ensure_ascii=False, default=_plain)
+    write_text(path.with_suffix(".json"), text + "\n")
+    print(f"  {path}: {page.title}", flush=True)
+    for question, answer in page.answers:
+        print(f"    {question}\n      {answer}", flush=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all: beside its name first, then renamed."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
+
+
+def _plain(value: Any) -> Any:
+    """NumPy numbers and arrays as JSON has them."""
+    return value.tolist()
+
+
+@functools.cache
+def mnist32(settings: Settings) -> datasets.Dataset:
+    """MNIST at 32 x 32, as in the 5LSL0 exercises; a handful of images for ``--quick``."""
+    data = datasets.mnist(size=32, data=settings.data)
+    if settings.quick:
+        few = (data.x_train[:640], data.y_train[:640], data.x_test[:200], data.y_test[:200])
+        data = datasets.Dataset(*few, data.name, f"QUICK RUN, 640 + 200 images of: {data.source}")
+    return data
+
+
+def ten_digits(data: datasets.Dataset) -> Array:
+    """Indices of the test images 0, 1, ..., 9 that the figures show.
+
+    In the official test set these are the ones of the report; elsewhere, the first of each.
+    """
+    if len(data.y_test) == 10_000:
+        return np.array([10, 14, 1, 18, 19, 15, 11, 17, 61, 12])
+    return np.array([int(np.argmax(data.y_test == digit)) for digit in range(10)])
+
+
+def parse_settings(description: str, arguments: Sequence[str] | None = None) -> Settings:
+    """Read the common flags from the command line.
+
+    Raises
+    ------
+    SystemExit
+        With a sentence, if a value makes no sense or the output folder cannot be written to.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_flags(parser)
+    return to_settings(parser, parser.parse_args(arguments))
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that all exercises have in common."""
+    parser.add_argument(
+        "--data",
+        choices=("auto", "embedded", "full"),
+        default="auto",
+        help="auto: full data if at hand or downloadable, else the embedded images",
+    )
+    parser.add_argument("--epochs", type=int, help="passes over the data (default: as reported)")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and shuffling (0)")
+    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder (figures)")
+    parser.add_argument("--quick", action="store_true", help="a smoke test on a few images")
+
+
+def to_settings(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Settings:
+    """Check the common flags and make `Settings` of them."""
+    if options.epochs is not None and options.epochs < 1:
+        parser.error(f"--epochs is {options.epochs}; it must be at least 1.")
+    if options.seed < 0:
+        parser.error(f"--seed is {options.seed}; it must not be negative.")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=options.out).close()
+    except OSError as error:
+        parser.error(f"cannot write to {options.out}: {error}. Name another folder with --out.")
+    return Settings(options.data, options.epochs, options.seed, options.out, options.quick)
+
+
+def run_as_script(run: Callable[[Settings], None], description: str) -> None:
+    """The ``main`` of an exercise script."""
+    settings = parse_settings(description)
+    run_stoppable(lambda: run(settings))
+
+
+def run_stoppable(work: Callable[[], None]) -> None:
+    """Run; turn Ctrl-C into a sentence and exit code 130, and bad input into its sentence."""
+    try:
+        work()
+    except KeyboardInterrupt:
+        print(
+            "\nStopped. Finished epochs are kept: run the same command again to go on from there.",
+            file=sys.stderr,
+        )
+        sys.exit(130)
+    except (ValueError, OSError, FloatingPointError) as error:
+        if os.environ.get("NNSCRATCH_TRACEBACK"):
+            raise
+        print(f"\n{error}\n(NNSCRATCH_TRACEBACK=1 shows where.)", file=sys.stderr)
+        sys.exit(1)

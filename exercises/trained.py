@@ -1,0 +1,89 @@
+"""Train a model, or take it up where an earlier run left it.
+
+Trained models lie in ``<out>/models/`` under a name that is a digest of everything they depend
+on: initial weights, data, training settings, and the code of the library that trains. Change any
+of it and the model is trained anew; change nothing and a later exercise gets it at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import nnscratch
+from exercises.common import Settings
+from nnscratch.layers import Layer
+from nnscratch.optimizers import Adam, cosine_decay
+from nnscratch.training import Data, History, Loss, fit
+
+TRAINING_CODE = ("kernels", "layers", "models", "losses.py", "optimizers.py", "training.py")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained, with Adam.
+
+    ``cosine`` lets the learning rate fall to zero along half a cosine.
+    """
+
+    learning_rate: float
+    batch_size: int
+    epochs: int
+    cosine: bool = False
+
+    def __str__(self) -> str:
+        schedule = ", cosine decay" if self.cosine else ""
+        return (
+            f"{self.epochs} epochs, Adam {self.learning_rate:g}{schedule}, batch {self.batch_size}"
+        )
+
+    def optimizer(self, samples: int) -> Adam:
+        """A fresh optimiser for that many training samples."""
+        steps = self.epochs * -(-samples // self.batch_size)
+        rate = self.learning_rate
+        return Adam(cosine_decay(rate, steps) if self.cosine else rate)
+
+
+def train(
+    settings: Settings,
+    name: str,
+    model: Layer,
+    loss: Loss,
+    recipe: Recipe,
+    data: Data,
+    validation: Data,
+) -> History:
+    """Train ``model`` in place, or load it; the loss on ``validation`` is recorded, not used."""
+    key = hashlib.sha256(f"{recipe} {settings.seed} {loss.__name__}".encode())
+    for array in (*model.params.values(), *data, *validation):
+        key.update(np.ascontiguousarray(array).data)
+    key.update(_code_digest())
+    path = settings.out / "models" / f"{name}-{key.hexdigest()[:12]}.npz"
+    if path.exists():
+        print(f"  {name}: going on from {path}", flush=True)
+    else:
+        print(f"  {name}: {recipe}", flush=True)
+    return fit(
+        model,
+        *data,
+        loss=loss,
+        optimizer=recipe.optimizer(len(data[0])),
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        seed=settings.seed,
+        validation=validation,
+        checkpoint=path,
+    )
+
+
+def _code_digest() -> bytes:
+    root = Path(nnscratch.__file__).parent
+    parts = [root / part for part in TRAINING_CODE]
+    files = [f for part in parts for f in ([part] if part.is_file() else part.glob("**/*.py"))]
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    return digest.digest()

@@ -1,0 +1,113 @@
+"""Numbers that say how good a code or a reconstruction is."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import eigh
+from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
+
+Array = np.ndarray
+
+
+def nearest_neighbour_labels(train_codes: Array, train_labels: Array, codes: Array) -> Array:
+    """Label every code like the training code nearest to it (1-NN, Euclidean distance).
+
+    Parameters
+    ----------
+    train_codes : array (N, d)
+    train_labels : array (N,)
+    codes : array (M, d)
+
+    Returns
+    -------
+    array (M,)
+    """
+    _, nearest = cKDTree(train_codes).query(codes)
+    return train_labels[nearest]
+
+
+def confusion(labels: Array, predicted: Array, classes: int) -> Array:
+    """Row t, column p: which share of the samples of class t was taken for class p.
+
+    Parameters
+    ----------
+    labels, predicted : arrays (N,) of int
+    classes : int
+
+    Returns
+    -------
+    array (classes, classes)
+        Rows sum to 1 (to 0 for a class without samples); the diagonal is the accuracy per class.
+    """
+    counts = np.zeros((classes, classes))
+    np.add.at(counts, (labels, predicted), 1)
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+
+def silhouettes(codes: Array, labels: Array) -> Array:
+    """How much closer each sample is to its own class than to the nearest other class.
+
+    ``(b - a) / max(a, b)`` with a the mean distance to the other samples of its class and b the
+    smallest of the mean distances to the other classes: 1 far inside its own cluster, 0 between
+    two, negative inside a foreign one. 0 for the only sample of a class.
+
+    Parameters
+    ----------
+    codes : array (N, d)
+    labels : array (N,)
+
+    Returns
+    -------
+    array (N,)
+
+    References
+    ----------
+    Rousseeuw, J. Comput. Appl. Math. 20, 1987, Eq. 2.
+    """
+    classes, index = np.unique(labels, return_inverse=True)
+    member = np.eye(len(classes))[index]  # (N, classes)
+    sizes = member.sum(axis=0)
+    result = np.zeros(len(codes))
+    for start in range(0, len(codes), 1000):  # a thousand rows of the distance matrix at a time
+        part = slice(start, start + 1000)
+        sums = cdist(codes[part], codes) @ member  # (rows, classes)
+        own = index[part]
+        rows = np.arange(len(own))
+        a = sums[rows, own] / np.maximum(sizes[own] - 1, 1)
+        means = sums / sizes
+        means[rows, own] = np.inf
+        b = means.min(axis=1)
+        largest = np.maximum(a, b)
+        s = np.divide(b - a, largest, out=np.zeros_like(a), where=largest > 0)
+        result[part] = np.where(sizes[own] > 1, s, 0)
+    return result
+
+
+def pca(x: Array, k: int) -> tuple[Array, Array]:
+    """The mean and the k principal directions of ``x``.
+
+    Parameters
+    ----------
+    x : array (N, ...)
+        Each sample is taken as one vector of D numbers.
+    k : int
+
+    Returns
+    -------
+    mean : array (D,)
+    directions : array (k, D)
+        Orthonormal, the direction of largest variance first.
+    """
+    rows = x.reshape(len(x), -1)
+    mean = rows.mean(axis=0, dtype=np.float64)
+    second_moment = (rows.T @ rows).astype(np.float64) / len(rows)
+    D = len(mean)
+    _, directions = eigh(second_moment - np.outer(mean, mean), subset_by_index=(D - k, D - 1))
+    return mean, directions[:, ::-1].T
+
+
+def pca_reconstruct(x: Array, mean: Array, directions: Array) -> Array:
+    """The point nearest to ``x`` in the plane through ``mean`` along ``directions``."""
+    codes = (x.reshape(len(x), -1) - mean) @ directions.T
+    return (codes @ directions + mean).reshape(x.shape)

@@ -1,0 +1,186 @@
+"""Optimisers: small steps downhill, in place.
+
+``optimizer.step(params, grads)`` takes two dicts with the same keys and changes the arrays of
+``params``. What an optimiser remembers between steps lies in its ``state``, a dict of arrays that
+`nnscratch.checkpoint` saves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+Array = np.ndarray
+Schedule = Callable[[int], float]
+
+
+def cosine_decay(initial: float, steps: int) -> Schedule:
+    """A learning rate that falls from ``initial`` to 0 along half a cosine in ``steps`` steps.
+
+    Returns
+    -------
+    function of the step number (0 for the first step), for ``learning_rate`` of an optimiser
+
+    References
+    ----------
+    Loshchilov & Hutter, "SGDR", ICLR 2017, Eq. 5, without restarts.
+    """
+
+    def learning_rate(step: int) -> float:
+        return initial * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1)))
+
+    return learning_rate
+
+
+class Optimizer:
+    """What all optimisers share: the learning rate and the count of steps.
+
+    Parameters
+    ----------
+    learning_rate : float > 0, or function of the step number
+
+    Attributes
+    ----------
+    state : dict of str to array
+        ``steps (1,)`` and, from the first step on, the moments of each parameter.
+
+    Raises
+    ------
+    ValueError
+        If the learning rate is not positive.
+    """
+
+    def __init__(self, learning_rate: float | Schedule) -> None:
+        if not callable(learning_rate) and not learning_rate > 0:
+            raise ValueError(f"learning_rate is {learning_rate}; it must be positive.")
+        self.learning_rate = learning_rate
+        self.state: dict[str, Array] = {"steps": np.zeros(1, np.int64)}
+
+    @property
+    def steps(self) -> int:
+        """How many steps were taken."""
+        return int(self.state["steps"][0])
+
+    def step(self, params: dict[str, Array], grads: dict[str, Array]) -> None:
+        """Change every array of ``params`` in place.
+
+        Raises
+        ------
+        ValueError
+            If the keys of the two dicts differ.
+        """
+        if params.keys() != grads.keys():
+            raise ValueError(
+                "params and grads must have the same keys; only one of them has "
+                f"{sorted(params.keys() ^ grads.keys())}."
+            )
+        rate = self.learning_rate
+        rate = float(rate(self.steps)) if callable(rate) else float(rate)
+        self.state["steps"] += 1
+        for key, p in params.items():
+            self.update(key, p, grads[key], rate)
+
+    def update(self, key: str, p: Array, g: Array, rate: float) -> None:
+        """Change one parameter ``p`` in place, ``g`` being its gradient."""
+        raise NotImplementedError
+
+    def moment(self, name: str, p: Array) -> Array:
+        """The running array ``name``, zeros shaped like ``p`` at first."""
+        if name not in self.state:
+            self.state[name] = np.zeros_like(p)
+        return self.state[name]
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum if wanted.
+
+    With velocity v, zero at first::
+
+        v <- momentum * v - rate * g
+        p <- p + v                           or, with Nesterov's look-ahead,
+        p <- p + momentum * v - rate * g
+
+    Parameters
+    ----------
+    learning_rate : float or function of the step number
+    momentum : float in [0, 1)
+    nesterov : bool
+
+    References
+    ----------
+    Sutskever et al., "On the importance of initialization and momentum in deep learning",
+    ICML 2013, Eqs. 1-4; the look-ahead as rewritten by Bengio et al., arXiv:1212.0901, section
+    3.5, so that the gradient is taken where the parameters are.
+    """
+
+    def __init__(
+        self, learning_rate: float | Schedule, momentum: float = 0.0, nesterov: bool = False
+    ) -> None:
+        super().__init__(learning_rate)
+        if not 0 <= momentum < 1 or (nesterov and momentum == 0):
+            raise ValueError(
+                f"momentum is {momentum}; it must lie in [0, 1), above 0 for Nesterov's."
+            )
+        self.momentum, self.nesterov = float(momentum), nesterov
+
+    def update(self, key: str, p: Array, g: Array, rate: float) -> None:
+        if self.momentum == 0:
+            p -= rate * g
+            return
+        v = self.moment(f"v.{key}", p)
+        v *= self.momentum
+        v -= rate * g
+        p += self.momentum * v - rate * g if self.nesterov else v
+
+
+class Adam(Optimizer):
+    """Steps of about ``learning_rate``, whatever the size of the gradient.
+
+    With m and v the running means of g and g^2, zero at first, and t = 1 in the first step::
+
+        m <- beta1 * m + (1 - beta1) * g        mhat = m / (1 - beta1^t)
+        v <- beta2 * v + (1 - beta2) * g^2      vhat = v / (1 - beta2^t)
+        p <- p - rate * weight_decay * p - rate * mhat / (sqrt(vhat) + epsilon)
+
+    The hats undo the bias of having started at zero. The weight decay acts on p directly and not
+    through g, so it is not divided by sqrt(vhat) ("decoupled", AdamW).
+
+    Parameters
+    ----------
+    learning_rate : float or function of the step number
+    beta1, beta2 : float in [0, 1)
+    epsilon : float > 0
+    weight_decay : float >= 0
+
+    References
+    ----------
+    Kingma & Ba, ICLR 2015, Algorithm 1; Loshchilov & Hutter, ICLR 2019, Algorithm 2.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate)
+        if not (0 <= beta1 < 1 and 0 <= beta2 < 1 and epsilon > 0 and weight_decay >= 0):
+            raise ValueError(
+                f"beta1={beta1}, beta2={beta2}, epsilon={epsilon}, weight_decay={weight_decay}: "
+                "the betas must lie in [0, 1), epsilon above 0, weight_decay at or above 0."
+            )
+        self.beta1, self.beta2 = float(beta1), float(beta2)
+        self.epsilon, self.weight_decay = float(epsilon), float(weight_decay)
+
+    def update(self, key: str, p: Array, g: Array, rate: float) -> None:
+        m, v = self.moment(f"m.{key}", p), self.moment(f"v.{key}", p)
+        m += (1 - self.beta1) * (g - m)
+        v += (1 - self.beta2) * (g**2 - v)
+        mhat = m / (1 - self.beta1**self.steps)
+        vhat = v / (1 - self.beta2**self.steps)
+        p -= rate * self.weight_decay * p
+        p -= rate * mhat / (np.sqrt(vhat) + self.epsilon)

@@ -1,0 +1,98 @@
+"""The figure vocabulary: the same thing looks the same in every figure.
+
+Figures are made without pyplot, so no display is needed and no state is shared.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+Array = np.ndarray
+
+# One colour a digit, everywhere: Matplotlib's ten "tab" colours in their order.
+DIGIT_COLORS = np.array(
+    ["#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd",
+     "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"]
+)  # fmt: skip
+
+
+def new_figure(width: float, height: float, title: str) -> Figure:
+    """An empty figure of ``width`` x ``height`` inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def save_figure(figure: Figure, path: Path, stamp: str) -> None:
+    """Write a PNG whose lower edge says ``stamp``: data, seed, training.
+
+    Written beside and renamed, and without a date, so equal figures are equal files.
+    """
+    figure.supxlabel(stamp, fontsize=6, color="0.35", x=0.01, ha="left")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside.write_bytes(buffer.getvalue())
+    os.replace(beside, path)
+
+
+def image_rows(figure: Figure, rows: Sequence[tuple[str, Array]], columns: Sequence[str]) -> None:
+    """Draw images in a grid: each row with its name at the left, each column with its own above.
+
+    Parameters
+    ----------
+    rows : sequence of (name, array (n, H, W, 1))
+        Grey images; 0 is drawn black and 1 white, and what lies outside is clipped.
+    columns : sequence of n names
+    """
+    axes = figure.subplots(len(rows), len(columns), squeeze=False)
+    for (name, images), line in zip(rows, axes, strict=True):
+        for image, axis in zip(images, line, strict=True):
+            axis.imshow(image[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axis.set(xticks=[], yticks=[])
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    for axis, column in zip(axes[0], columns, strict=True):
+        axis.set_title(column, fontsize=8)
+
+
+def scatter_codes(axis: Axes, codes: Array, labels: Array, size: float = 3.0) -> None:
+    """Draw 2-D codes, coloured by digit, with lines through zero.
+
+    Points are drawn in a fixed random order, so that no digit hides the others by coming last.
+
+    Parameters
+    ----------
+    codes : array (N, 2)
+        Horizontal and vertical coordinate.
+    labels : array (N,) of int, 0 to 9
+    """
+    order = np.random.default_rng(0).permutation(len(codes))
+    axis.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+    axis.axvline(0, color="0.8", linewidth=0.8, zorder=0)
+    axis.scatter(
+        codes[order, 0],
+        codes[order, 1],
+        c=DIGIT_COLORS[labels[order]],
+        s=size,
+        linewidths=0,
+        alpha=0.6,
+    )
+    axis.set(xlabel="code axis 1", ylabel="code axis 2")
+
+
+def digit_legend(figure: Figure) -> None:
+    """A legend of the ten digits' colours at the right edge."""
+    handles = [
+        Line2D([], [], marker="o", linestyle="", color=color, label=str(digit))
+        for digit, color in enumerate(DIGIT_COLORS)
+    ]
+    figure.legend(handles=handles, title="digit", loc="outside right center", frameon=False)

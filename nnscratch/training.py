@@ -1,0 +1,261 @@
+"""Training: mini-batches, forward, loss, backward, step, until done."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from nnscratch.checkpoint import load_checkpoint, save_checkpoint
+from nnscratch.layers.base import Layer
+from nnscratch.optimizers import Optimizer
+
+Array = np.ndarray
+Loss = Callable[[Array, Array], tuple[float, Array]]
+Data = tuple[Array, Array]
+
+
+@dataclass
+class History:
+    """What happened in training, one entry an epoch.
+
+    Attributes
+    ----------
+    loss : list of float
+        Mean loss over the epoch's batches, each taken before the step that it caused.
+    validation_loss : list of float
+        Loss on the validation data after the epoch; empty without such data.
+    seconds : float
+        Time spent in epochs that were completed, over all sessions of a resumed run.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch of the lowest validation loss (training loss without one), from 0."""
+        return int(np.argmin(self.validation_loss or self.loss))
+
+
+def fit(
+    model: Layer,
+    x: Array,
+    target: Array,
+    *,
+    loss: Loss,
+    optimizer: Optimizer,
+    epochs: int,
+    batch_size: int,
+    seed: int = 0,
+    validation: Data | None = None,
+    patience: int | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> History:
+    """Train ``model`` to map ``x`` to ``target``.
+
+    Every epoch goes once through the samples in a new random order, in batches, the last of
+    which may be smaller.
+
+    Parameters
+    ----------
+    model : Layer
+        Changed in place.
+    x, target : arrays with one entry a sample
+        An autoencoder's target is its input.
+    loss : function (output, target) -> (value, gradient)
+        Averaging over samples, such as `nnscratch.losses.mse`.
+    optimizer : Optimizer
+    epochs : int
+        In all: a run resumed after 2 epochs with ``epochs=4`` does 2 more.
+    batch_size : int
+    seed : int
+        Of the shuffling.
+    validation : (x, target), optional
+        Evaluated after every epoch.
+    patience : int, optional
+        Stop after so many epochs without a lower validation loss, and in any case end with the
+        weights of the best epoch.
+    checkpoint : path, optional
+        Saved after every epoch. If the file exists, training goes on from it, and ends with the
+        same bits as if it had never stopped.
+    progress : bool
+        Show a bar with the loss and the samples a second.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    ValueError, TypeError
+        Before any work: no samples, lengths that differ, a wrong shape or dtype, numbers that
+        are not finite, targets that the loss refuses, a checkpoint of another run.
+    FloatingPointError
+        If the loss stops being finite; the latest checkpoint is kept.
+    """
+    _check_data("training", model, x, target, loss, batch_size)
+    if validation is not None:
+        _check_data("validation", model, *validation, loss, batch_size)
+    if epochs < 1 or (patience is not None and (patience < 1 or validation is None)):
+        raise ValueError(
+            f"epochs={epochs}, patience={patience}: both must be at least 1, and patience needs "
+            "validation data."
+        )
+    run = _Run(
+        model,
+        optimizer,
+        np.random.default_rng(seed),
+        f"{len(x)} samples, {batch_size=}, {seed=}, {type(optimizer).__name__}",
+    )
+    if checkpoint is not None and Path(checkpoint).exists():
+        run.load(checkpoint)
+    history = run.history
+    with tqdm(total=epochs * len(x), initial=len(history.loss) * len(x), unit=" samples",
+              unit_scale=True, mininterval=0.5, disable=not progress) as bar:  # fmt: skip
+        while len(history.loss) < epochs and not (patience and run.epochs_since_best() >= patience):
+            started = time.perf_counter()
+            bar.set_description(f"epoch {len(history.loss) + 1}/{epochs}")
+            history.loss.append(_train_epoch(run, x, target, loss, batch_size, bar))
+            if validation is not None:
+                history.validation_loss.append(evaluate(model, *validation, loss))
+                bar.set_postfix_str(
+                    f"loss {history.loss[-1]:.4g}, validation {history.validation_loss[-1]:.4g}"
+                )
+            history.seconds += time.perf_counter() - started
+            if patience is not None:
+                run.keep_if_best()
+            if checkpoint is not None:
+                run.save(checkpoint)
+    if patience is not None:
+        run.restore_best()
+    return history
+
+
+def _train_epoch(
+    run: _Run, x: Array, target: Array, loss: Loss, batch_size: int, bar: tqdm
+) -> float:
+    """One pass over the samples in a new order; the mean loss."""
+    model, optimizer = run.model, run.optimizer
+    order = run.rng.permutation(len(x))
+    total = 0.0
+    for start in range(0, len(x), batch_size):
+        batch = order[start : start + batch_size]
+        y = model.forward(x[batch], training=True)
+        value, dy = loss(y, target[batch])
+        if not np.isfinite(value):
+            raise FloatingPointError(
+                f"the loss became {value} in epoch {len(run.history.loss) + 1}, step "
+                f"{optimizer.steps + 1}; lower the learning rate. The latest checkpoint, if one "
+                "was asked for, is from the end of the epoch before."
+            )
+        model.backward(dy)
+        optimizer.step(model.params, model.grads)
+        total += value * len(batch)
+        bar.set_postfix_str(f"loss {total / (start + len(batch)):.4g}", refresh=False)
+        bar.update(len(batch))
+    return total / len(x)
+
+
+@dataclass
+class _Run:
+    """What a checkpoint has to hold for training to go on as if it had never stopped.
+
+    The shuffle orders still to come follow from the generator's state, so they need no place of
+    their own.
+    """
+
+    model: Layer
+    optimizer: Optimizer
+    rng: np.random.Generator
+    settings: str
+    history: History = field(default_factory=History)
+    best: dict[str, Array] = field(default_factory=dict)
+
+    def epochs_since_best(self) -> int:
+        losses = self.history.validation_loss
+        return len(losses) - 1 - self.history.best_epoch if losses else 0
+
+    def keep_if_best(self) -> None:
+        if self.epochs_since_best() == 0:
+            arrays = {**self.model.params, **self.model.state}
+            self.best = {key: array.copy() for key, array in arrays.items()}
+
+    def restore_best(self) -> None:
+        for key, array in {**self.model.params, **self.model.state}.items():
+            array[...] = self.best[key]
+
+    def save(self, path: str | Path) -> None:
+        run = {
+            "settings": np.array(self.settings),
+            "generator": np.array(json.dumps(self.rng.bit_generator.state)),
+            "loss": np.array(self.history.loss),
+            "validation_loss": np.array(self.history.validation_loss),
+            "seconds": np.array(self.history.seconds),
+        }
+        run |= {f"best/{key}": array for key, array in self.best.items()}
+        save_checkpoint(path, self.model, self.optimizer, run)
+
+    def load(self, path: str | Path) -> None:
+        run = load_checkpoint(path, self.model, self.optimizer, self._check_settings)
+        self.rng.bit_generator.state = json.loads(str(run["generator"]))
+        self.history.loss = run["loss"].tolist()
+        self.history.validation_loss = run["validation_loss"].tolist()
+        self.history.seconds = float(run["seconds"])
+        self.best = {k.removeprefix("best/"): a for k, a in run.items() if k.startswith("best/")}
+
+    def _check_settings(self, run: dict[str, Array]) -> None:
+        saved = str(run.get("settings", "no training run"))
+        if saved != self.settings:
+            raise ValueError(
+                f"the checkpoint is of a run with {saved}, this one has {self.settings}; give "
+                "the same, or another checkpoint path."
+            )
+
+
+def _check_data(
+    what: str, model: Layer, x: Array, target: Array, loss: Loss, batch_size: int
+) -> None:
+    """Raise now what would otherwise be raised, or go unnoticed, in the middle of training."""
+    if len(x) == 0 or len(x) != len(target):
+        raise ValueError(
+            f"the {what} data has {len(x)} samples and {len(target)} targets; there must be as "
+            "many of both, and at least one."
+        )
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; it must be at least 1.")
+    model.check_input(x)
+    for name, array in (("x", x), ("target", target)):
+        if not np.isfinite(array).all():
+            sample = np.argwhere(~np.isfinite(array))[0, 0]
+            raise ValueError(
+                f"the {what} data's {name} holds NaN or infinity, first in sample {sample}; "
+                "leave such samples out or mend them."
+            )
+    for batch in _slices(len(x), batch_size):  # does the loss take these targets?
+        part = target[batch]
+        loss(np.zeros((len(part), *model.built_shape), model.dtype), part)
+
+
+def predict(model: Layer, x: Array, batch_size: int = 500) -> Array:
+    """The outputs for all of ``x``, in evaluation mode, a batch at a time."""
+    return np.concatenate([model.forward(x[batch]) for batch in _slices(len(x), batch_size)])
+
+
+def evaluate(model: Layer, x: Array, target: Array, loss: Loss, batch_size: int = 500) -> float:
+    """The loss over all samples in evaluation mode, each sample counting the same."""
+    total = 0.0
+    for batch in _slices(len(x), batch_size):
+        total += loss(model.forward(x[batch]), target[batch])[0] * len(x[batch])
+    return total / len(x)
+
+
+def _slices(n: int, size: int) -> Iterator[slice]:
+    return (slice(i, i + size) for i in range(0, n, size))
