@@ -1,8 +1,8 @@
 """Weights that begin dead: with a ReLU after every layer, some seeds can never learn.
 
 Where the inputs of a ReLU are negative for every image, its output is zero and so is its
-gradient: nothing before it is ever updated. In the exercise-1 autoencoder two places are narrow
-enough for that to happen by chance: the one-channel output, and the two numbers of the code.
+gradient: nothing before it is ever updated. In the exercise-1 autoencoder three places are narrow
+enough for that to happen by chance: the two numbers of the code, and the one-channel output.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ PROBE_ITERATIONS = 150
 BATCH_SIZE = 32
 
 
-def what_is_dead(model: Autoencoder, images: Array) -> str:
-    """ "output", "code axis", or "" if every narrow place is alive on these images."""
-    y = model.forward(images)
-    if not y.any():
-        return "output"
+def dead_places(model: Autoencoder, images: Array) -> list[str]:
+    """Which narrow places are zero for all ``images``: "code axis 1", "code axis 2", "output"."""
     codes = model.encoder.forward(images)
-    return "" if codes.any(axis=0).all() else "code axis"
+    output = model.decoder.forward(codes)
+    alive = np.append(codes.reshape(len(codes), -1).any(axis=0), output.any())
+    places = [f"code axis {axis + 1}" for axis in range(len(alive) - 1)] + ["output"]
+    return [place for place, is_alive in zip(places, alive, strict=True) if not is_alive]
 
 
 def find_alive_seed(make: Callable[[int], Autoencoder], x: Array, seed: int) -> int:
@@ -49,16 +49,16 @@ def find_alive_seed(make: Callable[[int], Autoencoder], x: Array, seed: int) -> 
         If a hundred starts are dead.
     """
     for candidate in range(seed, seed + 100_000, 1000):
-        dead = what_is_dead(make(candidate), x[:IMAGES])
+        dead = dead_places(make(candidate), x[:IMAGES])
         when = "at the start"
         if not dead:
             trial = make(candidate)
             trial_images = _first_samples(x, PROBE_ITERATIONS * BATCH_SIZE)
             fit(trial, trial_images, trial_images, loss=mse, optimizer=Adam(3e-4), epochs=1,
                 batch_size=BATCH_SIZE, seed=candidate, progress=False)  # fmt: skip
-            dead = what_is_dead(trial, x[:IMAGES])
+            dead = dead_places(trial, x[:IMAGES])
             when = f"after {len(trial_images) // BATCH_SIZE} iterations"
-        verdict = f"dead {dead} {when}, drawing another" if dead else f"alive {when}"
+        verdict = f"dead {' and '.join(dead)} {when}, drawing another" if dead else f"alive {when}"
         print(f"  weights of seed {candidate}: {verdict}", flush=True)
         if not dead:
             return candidate

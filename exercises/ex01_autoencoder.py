@@ -109,7 +109,8 @@ def figure_1(settings: Settings) -> None:
     errors = ((outputs - data.x_test) ** 2).mean(axis=(1, 2, 3))
     per_digit = np.array([errors[data.y_test == digit].mean() for digit in range(10)])
 
-    figure = new_figure(9, 2.6, "Ten test digits, and what two numbers keep of them")
+    title = "Ten test digits, and what two numbers keep of them (MSE with pixels in [-1, 1])"
+    figure = new_figure(9, 2.25, title)
     columns = [f"MSE {4 * errors[i]:.3f}" for i in ten]
     rows = [("input", data.x_test[ten]), ("autoencoder", outputs[ten])]
     image_rows(figure, rows, columns)
@@ -165,8 +166,8 @@ def figure_2(settings: Settings) -> None:
               label="published run of the course: 10 epochs on 60,000 images")  # fmt: skip
     for name, value in lines.items():
         axis.axhline(4 * value, color="0.6", lw=0.8, ls=":")
-        axis.annotate(f"{name} {4 * value:.4f}", (1, 4 * value), (0, 2), fontsize=7, color="0.35",
-                      textcoords="offset points")  # fmt: skip
+        axis.annotate(f"{name} {4 * value:.4f}", (recipe.epochs, 4 * value), (0, 2), fontsize=7,
+                      color="0.35", ha="right", textcoords="offset points")  # fmt: skip
     axis.set(xlabel="epoch", ylabel="MSE a pixel, pixels in [-1, 1]")
     low, high = axis.get_ylim()
     unit = axis.twinx()

@@ -42,9 +42,11 @@ def run(settings: Settings) -> None:
     digits = np.arange(10)
     width = 0.8 / len(accuracies)
     for place, (n, accuracy) in enumerate(accuracies.items()):
-        bars = axis.bar(digits - 0.4 + (place + 0.5) * width, accuracy, width, color=DIGIT_COLORS,
-                        edgecolor="white", alpha=0.45 if place else 1.0)  # fmt: skip
-        axis.bar_label(bars, fmt="%.0f", fontsize=7)
+        axis.bar(digits - 0.4 + (place + 0.5) * width, accuracy, width, color=DIGIT_COLORS,
+                 edgecolor="white", alpha=0.45 if place else 1.0)  # fmt: skip
+        for digit in digits:
+            axis.text(digit - 0.4 + (place + 0.5) * width, 1, f"{accuracy[digit]:.0f}",
+                      ha="center", fontsize=7)  # fmt: skip
         shade = "paler bars" if place else "bars"
         axis.plot([], [], " ", label=f"{shade}: first {n:,} test images, {accuracy.mean():.1f} %")
     axis.plot(digits, REPORT, "k_", ms=16, mew=2, label=f"report, {REPORT.mean():.1f} %")

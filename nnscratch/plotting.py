@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from PIL import Image
 
 Array = np.ndarray
 
@@ -38,7 +39,10 @@ def save_figure(figure: Figure, path: Path, stamp: str) -> None:
     """
     figure.supxlabel(stamp, fontsize=6, color="0.35", x=0.01, ha="left")
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=120)
+    picture = Image.open(buffer).convert("RGB").quantize(256)  # a third of the size, looks the same
+    buffer = io.BytesIO()
+    picture.save(buffer, format="png", optimize=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     beside.write_bytes(buffer.getvalue())

@@ -164,7 +164,7 @@ class Sequential(Composite):
     layers : sequence of Layer
     input_shape : tuple of int
         Shape of one sample, without the batch axis: ``(32, 32, 1)``.
-    seed : int
+    seed : int or sequence of int
         Of the generator that all initial weights are drawn from, in the order of the layers.
     dtype : float32 or float64
 
@@ -179,7 +179,7 @@ class Sequential(Composite):
         self,
         layers: Sequence[Layer],
         input_shape: Shape,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         dtype: DTypeLike = np.float32,
     ) -> None:
         self.layers = list(layers)

@@ -1,0 +1,56 @@
+"""``python -m nnscratch.gradcheck [layer]``: check everything, or one layer, and print a table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from nnscratch.gradcheck.cases import CASES, Case
+from nnscratch.gradcheck.differences import GROUP, SMALL
+from nnscratch.gradcheck.report import Report
+
+ROW = "{:<21}{:<66}{:>8}{:>10}{:>7}  {}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; return 0 if all is well, 1 if something failed, 2 for an unknown name."""
+    parser = argparse.ArgumentParser(
+        prog="python -m nnscratch.gradcheck",
+        description="Compare every backward pass with central differences.",
+    )
+    parser.add_argument("layer", nargs="?", help="only this layer, model or loss, such as Conv2D")
+    name = parser.parse_args(arguments).layer
+    cases = [case for case in CASES if name is None or case.layer.lower() == name.lower()]
+    if not cases:
+        known = ", ".join(sorted({case.layer for case in CASES}, key=str.lower))
+        print(f"there are no cases for {name!r}; known are {known}.", file=sys.stderr)
+        return 2
+    return print_table(cases)
+
+
+def print_table(cases: Sequence[Case]) -> int:
+    """Check the cases, print a line for each, then the diagnosis of those that failed."""
+    print(ROW.format("layer", "configuration", "worst", "elements", "kinks", "verdict"))
+    failed: list[Report] = []
+    for case in cases:
+        report = case.check()
+        if not report.ok:
+            failed.append(report)
+        verdict = "ok" if report.ok else "FAILED"
+        numbers = (f"{report.worst:.1e}", report.elements, report.kinks, verdict)
+        print(ROW.format(case.layer, case.configuration, *numbers), flush=True)
+    print(
+        "\nworst: largest relative error, allowed 1e-7 (1e-5 with kinks). elements: entries of "
+        "input and parameters,\ncompared one by one or, in arrays of more than "
+        f"{SMALL}, in groups of about {GROUP}. kinks: entries left out because\n"
+        "a ReLU or a maximum switches within the step."
+    )
+    for report in failed:
+        print(f"\n{report}")
+    print(f"\n{len(cases) - len(failed)} of {len(cases)} cases passed.")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,257 @@
+"""Everything in the package that has a backward pass, in the configurations worth checking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nnscratch import losses
+from nnscratch.gradcheck.check import check_gradients, check_loss
+from nnscratch.gradcheck.report import Report
+from nnscratch.layers import (
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Conv2DTranspose,
+    Dense,
+    Dropout,
+    Flatten,
+    GaussianSampling,
+    Layer,
+    LeakyReLU,
+    MaxPooling2D,
+    ReLU,
+    Reshape,
+    Sequential,
+    Sigmoid,
+    Tanh,
+    UpSampling2D,
+)
+from nnscratch.models import Autoencoder
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table: ``case.check()`` makes the report."""
+
+    layer: str
+    configuration: str
+    check: Callable[[], Report]
+
+
+def unsettle(layer: Layer, rng: np.random.Generator) -> None:
+    """Move parameters and statistics off their first values, whose zeros and ones hide errors."""
+    for parameter in layer.params.values():
+        parameter += 0.3 * rng.standard_normal(parameter.shape)
+    for name, statistic in layer.state.items():
+        if name.endswith(("mean", "var")):
+            statistic[...] = rng.uniform(0.5, 2, statistic.shape)
+
+
+def layer_case(
+    kind: type[Layer], shape: tuple[int, ...], *, training: bool = False, **arguments: Any
+) -> Case:
+    """A layer for samples of ``shape``, made by ``kind(**arguments)``."""
+    words = [f"{k}={v}".replace(" ", "") for k, v in arguments.items()]
+    configuration = ", ".join(["x".join(map(str, shape)), *words, *["training"] * training])
+
+    def check() -> Report:
+        rng = np.random.default_rng(1)
+        layer = kind(**arguments)
+        layer.build(shape, rng, np.float64)
+        unsettle(layer, rng)
+        x = rng.standard_normal((3, *shape))
+        name = f"{kind.__name__} {configuration}"
+        return check_gradients(layer, x, training=training, subject=name)
+
+    return Case(kind.__name__, configuration, check)
+
+
+def chain_case(
+    configuration: str, shape: tuple[int, ...], make: Callable[[], list[Layer]], training: bool
+) -> Case:
+    """A Sequential of the layers that ``make`` makes."""
+
+    def check() -> Report:
+        rng = np.random.default_rng(2)
+        model = Sequential(make(), input_shape=shape, dtype=np.float64)
+        unsettle(model, rng)
+        x = rng.standard_normal((3, *shape))
+        return check_gradients(model, x, training=training, subject=f"Sequential {configuration}")
+
+    return Case("Sequential", configuration, check)
+
+
+def loss_case(name: str, function: Callable[..., Any], configuration: str, *arrays: Array) -> Case:
+    """A loss, as a function of what it is differentiated by."""
+
+    def check() -> Report:
+        return check_loss(function, *arrays, subject=f"{name} {configuration}")
+
+    return Case(name, configuration, check)
+
+
+def convolution_cases() -> list[Case]:
+    odd_pads = ((0, 2), (1, 0))
+    return [
+        layer_case(Conv2D, (5, 6, 2), filters=3, kernel_size=3),
+        layer_case(Conv2D, (5, 6, 2), filters=3, kernel_size=3, padding="valid"),
+        layer_case(Conv2D, (6, 5, 2), filters=3, kernel_size=(2, 4)),
+        layer_case(Conv2D, (7, 6, 2), filters=3, kernel_size=3, strides=2),
+        layer_case(Conv2D, (7, 6, 2), filters=3, kernel_size=(3, 2), strides=(1, 3)),
+        layer_case(Conv2D, (6, 7, 2), filters=3, kernel_size=2, strides=3, padding="valid"),
+        layer_case(Conv2D, (5, 6, 2), filters=2, kernel_size=(2, 3), padding=odd_pads),
+        layer_case(Conv2D, (5, 6, 3), filters=3, kernel_size=1),
+        layer_case(Conv2D, (1, 1, 2), filters=3, kernel_size=3),
+        layer_case(Conv2D, (9, 10, 4), filters=8, kernel_size=3),
+        layer_case(Conv2DTranspose, (4, 5, 2), filters=3, kernel_size=3),
+        layer_case(Conv2DTranspose, (4, 5, 2), filters=3, kernel_size=3, padding="valid"),
+        layer_case(Conv2DTranspose, (4, 3, 2), filters=3, kernel_size=(2, 4)),
+        layer_case(Conv2DTranspose, (4, 3, 2), filters=3, kernel_size=3, strides=2),
+        layer_case(Conv2DTranspose, (4, 3, 2), filters=3, kernel_size=(3, 2), strides=(1, 3)),
+        layer_case(
+            Conv2DTranspose, (3, 4, 2), filters=3, kernel_size=2, strides=3, padding="valid"
+        ),
+        layer_case(Conv2DTranspose, (4, 5, 2), filters=2, kernel_size=(2, 3), padding=odd_pads),
+        layer_case(
+            Conv2DTranspose, (3, 4, 2), filters=2, kernel_size=3, strides=2, output_padding=0
+        ),
+        layer_case(
+            Conv2DTranspose, (3, 4, 2), filters=2, kernel_size=3, strides=2, output_padding=(1, 0)
+        ),
+        layer_case(Conv2DTranspose, (1, 1, 2), filters=3, kernel_size=3),
+        layer_case(Conv2DTranspose, (8, 9, 4), filters=8, kernel_size=3),
+    ]
+
+
+def resizing_cases() -> list[Case]:
+    cases = [
+        layer_case(kind, shape, **arguments)
+        for kind in (MaxPooling2D, AveragePooling2D)
+        for shape, arguments in (
+            ((6, 4, 2), {"pool_size": 2}),
+            ((7, 5, 2), {"pool_size": (2, 1)}),
+            ((6, 7, 2), {"pool_size": 3, "strides": 1}),
+            ((7, 6, 2), {"pool_size": (3, 2), "strides": (2, 3), "padding": "same"}),
+            ((5, 5, 2), {"pool_size": 2, "strides": 3}),
+            ((4, 5, 2), {"pool_size": 3, "padding": ((2, 0), (1, 2))}),
+            ((1, 1, 3), {"pool_size": 1}),
+        )
+    ]
+    for interpolation in ("nearest", "bilinear"):
+        for shape, size in (((3, 4, 2), 2), ((2, 3, 2), (3, 1)), ((1, 1, 3), (2, 3))):
+            cases.append(layer_case(UpSampling2D, shape, size=size, interpolation=interpolation))
+    return cases
+
+
+def other_layer_cases() -> list[Case]:
+    cases = [layer_case(Dense, (7,), units=5), layer_case(Dense, (1,), units=1)]
+    cases.append(layer_case(Dense, (40,), units=30))
+    for shape in ((6,), (4, 3, 2)):
+        cases += [layer_case(kind, shape) for kind in (ReLU, LeakyReLU, Sigmoid, Tanh)]
+    cases += [
+        layer_case(LeakyReLU, (6,), negative_slope=0.01),
+        layer_case(Flatten, (3, 2, 2)),
+        layer_case(Reshape, (12,), target_shape=(2, 3, 2)),
+        layer_case(Reshape, (2, 3, 2), target_shape=(-1, 4)),
+        layer_case(Dropout, (4, 3, 2), rate=0.4),
+        layer_case(Dropout, (4, 3, 2), rate=0.4, training=True),
+        layer_case(GaussianSampling, (6,)),
+        layer_case(GaussianSampling, (6,), training=True),
+        layer_case(GaussianSampling, (2, 3, 4), training=True),
+    ]
+    for shape in ((5,), (4, 3, 2)):
+        cases += [layer_case(BatchNormalization, shape, training=flag) for flag in (False, True)]
+    return cases
+
+
+def chain_cases() -> list[Case]:
+    def smooth() -> list[Layer]:
+        return [
+            Conv2D(4, 3), BatchNormalization(), Tanh(), AveragePooling2D(2),
+            Conv2DTranspose(3, 3, strides=2), Sigmoid(), Flatten(), Dense(6), GaussianSampling(),
+        ]  # fmt: skip
+
+    def kinked() -> list[Layer]:
+        return [
+            Conv2D(4, 3), BatchNormalization(), ReLU(), MaxPooling2D(2), Dropout(0.3), Flatten(),
+            Dense(8), LeakyReLU(), Reshape((2, 2, 2)), UpSampling2D(2, "bilinear"),
+        ]  # fmt: skip
+
+    return [
+        chain_case(f"{name}, {'training' if flag else 'evaluation'}", (6, 6, 2), make, flag)
+        for name, make in (("nine smooth layers", smooth), ("ten layers, kinked", kinked))
+        for flag in (False, True)
+    ]
+
+
+def loss_cases() -> list[Case]:
+    rng = np.random.default_rng(3)
+    y, target, logvar = (rng.standard_normal((4, 3)) for _ in range(3))
+    labels, p = rng.integers(3, size=4), rng.uniform(size=(4, 3))
+    cases = []
+    for reduction in ("mean", "sum", "batch_mean"):
+        points: list[tuple[Callable[..., Any], tuple[Array, ...], tuple[Array, ...]]] = [
+            (losses.mse, (y,), (target,)),
+            (losses.binary_crossentropy, (y,), (p,)),
+            (losses.softmax_crossentropy, (y,), (labels,)),
+            (losses.gaussian_kl, (y, logvar), ()),
+        ]
+        for loss, arrays, fixed in points:
+            function = _with_fixed(loss, fixed, reduction)
+            cases.append(loss_case(loss.__name__, function, f"4x3, {reduction}", *arrays))
+    return cases
+
+
+def _with_fixed(
+    loss: Callable[..., Any], fixed: tuple[Array, ...], reduction: str
+) -> Callable[..., Any]:
+    return lambda *arrays: loss(*arrays, *fixed, reduction=reduction)
+
+
+def exercise_1_autoencoder() -> Autoencoder:
+    """The network of exercise 1: 32 x 32 grey pixels to a code of two numbers and back."""
+    encoder: list[Layer] = []
+    for _ in range(4):
+        encoder += [Conv2D(16, 3), ReLU(), MaxPooling2D(2)]
+    encoder += [Conv2D(1, 3), ReLU(), MaxPooling2D((2, 1))]
+    decoder: list[Layer] = [UpSampling2D((2, 1)), Conv2DTranspose(16, 3), ReLU()]
+    for _ in range(3):
+        decoder += [UpSampling2D(2), Conv2DTranspose(16, 3), ReLU()]
+    decoder += [UpSampling2D(2), Conv2DTranspose(1, 3), ReLU()]
+    return Autoencoder(
+        Sequential(encoder, input_shape=(32, 32, 1), seed=4, dtype=np.float64),
+        Sequential(decoder, input_shape=(1, 2, 1), seed=5, dtype=np.float64),
+    )
+
+
+def check_exercise_1() -> Report:
+    """All of it, at a point where neither the code nor the output is dead.
+
+    A ReLU that gives 0 everywhere would make every gradient 0 and the check trivial.
+    """
+    rng = np.random.default_rng(6)
+    model = exercise_1_autoencoder()
+    for parameter in model.params.values():
+        if parameter.ndim == 1:
+            parameter += rng.uniform(0, 0.2, parameter.shape)  # biases above 0 keep units alive
+    x = rng.uniform(size=(2, 32, 32, 1))
+    code, y = model.encoder.forward(x), model.forward(x)
+    assert (code > 0).all(), "the code is dead; choose another seed"
+    assert (y > 0).mean() > 0.2, "most of the output is dead; choose another seed"
+    return check_gradients(model, x, subject="Autoencoder of exercise 1")
+
+
+CASES: list[Case] = [
+    *convolution_cases(),
+    *resizing_cases(),
+    *other_layer_cases(),
+    *chain_cases(),
+    *loss_cases(),
+    Case("Autoencoder", "exercise 1, 32x32x1", check_exercise_1),
+]

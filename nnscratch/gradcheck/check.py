@@ -1,0 +1,200 @@
+"""The gradient checker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from nnscratch.gradcheck.contract import Runner, check_contract, run_on_other_data
+from nnscratch.gradcheck.diagnosis import Scene, diagnose
+from nnscratch.gradcheck.differences import (
+    Comparison,
+    Subject,
+    compare,
+    compare_ties,
+    kink_pattern,
+)
+from nnscratch.gradcheck.report import Failure, Report
+from nnscratch.layers.base import Composite, Layer
+
+Array = np.ndarray
+Loss = Callable[..., tuple[float, Array | tuple[Array, ...]]]
+
+SMOOTH, KINKED = 1e-7, 1e-5  # default tolerances
+HANDFUL = 3  # kinks in one array that are always forgiven
+MOST_KINKS = 0.1  # of one array's entries
+
+
+def check_gradients(
+    layer: Layer,
+    x: Array,
+    *,
+    training: bool = False,
+    seed: int = 0,
+    tolerance: float | None = None,
+    every_element: bool = False,
+    subject: str | None = None,
+) -> Report:
+    """Check that ``layer.backward`` is the derivative of ``layer.forward`` at ``x``.
+
+    First the contract (see `contract`): shapes, dtypes, repeatable, nothing changed in place,
+    grads overwritten, backward linear in dy. Then, with a random dy, the gradient of
+    L = <dy, forward(x)> with respect to the input and to each parameter is compared with central
+    differences (see `differences`). The layer's parameters and state are left as they were.
+
+    What is guaranteed: every entry of every array takes part in a comparison or is counted in
+    ``report.kinks``. In an array of up to 256 entries, an entry whose error exceeds ``tolerance``
+    times the root mean square of that array's gradient (or times the entry, if that is larger) is
+    found. In a larger one, groups of about 64 entries are compared along random directions, so a
+    single wrong entry is found from about ten times that error on, and only by a coincidence of
+    probability about ``tolerance`` could several cancel. Nothing is averaged. The gradients are
+    those at one point: give another ``x``, or another seed, for another.
+
+    Parameters
+    ----------
+    layer : Layer
+        Built with dtype float64: any layer, Sequential, or model that keeps the contract.
+    x : array (N, *layer.input_shape), float64
+        Use N > 1, or a missing sum over the batch goes unseen.
+    training : bool
+        Handed to forward. Noise is repeated, as it comes from ``layer.state``.
+    seed : int
+        Of dy and of the directions.
+    tolerance : float, optional
+        Allowed relative error (defined at `differences.Slope.relative_error`); by default 1e-7,
+        or 1e-5 if the layer holds a ReLU, LeakyReLU or MaxPooling2D.
+    every_element : bool
+        Compare large arrays entry by entry, too.
+    subject : str, optional
+        What the report calls the layer.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    TypeError
+        If x is not float64.
+    ValueError
+        If the layer is not built for this x.
+    """
+    if not isinstance(x, np.ndarray) or x.dtype != np.float64:
+        raise TypeError(
+            "check_gradients needs a float64 array x, and a layer built with dtype=np.float64: "
+            "float32 has too few digits for differences."
+        )
+    layer.check_input(x)
+    rng = np.random.default_rng(seed)
+    runner = Runner(layer, x, training)
+    report = Report(subject or layer.name, tolerance or SMOOTH)
+    report.failures += check_contract(runner, rng)
+    if report.failures:
+        return report
+    run_on_other_data(runner, rng)
+    dy = rng.standard_normal(runner.forward().shape)
+    if tolerance is None and kink_pattern(layer):
+        report.tolerance = KINKED
+    checked = Subject(
+        {"input": runner.x} | dict(layer.params),
+        lambda: (runner.forward(), kink_pattern(layer)),
+        dy,
+        runner.backward(dy),
+    )
+    params = {} if isinstance(layer, Composite) else dict(layer.params)
+    _compare_all(checked, Scene(runner.x, dy, params, runner.backward), report, rng, every_element)
+    runner.restore()
+    return report
+
+
+def check_loss(
+    function: Loss, *arrays: Array, tolerance: float = SMOOTH, subject: str = "loss"
+) -> Report:
+    """Check ``value, gradient = function(*arrays)``, entry by entry.
+
+    Parameters
+    ----------
+    function : function
+        Of one array, and then ``gradient`` is an array, or of several, and then it is a tuple of
+        as many: ``lambda y: mse(y, target)``.
+    arrays : float64 arrays
+        Where to check.
+    tolerance : float
+    subject : str
+        What the report calls the loss.
+
+    Returns
+    -------
+    Report
+    """
+    names = ["input"] if len(arrays) == 1 else [f"input {i}" for i in range(len(arrays))]
+    points = {name: np.array(array, np.float64) for name, array in zip(names, arrays, strict=True)}
+    report = Report(subject, tolerance)
+    kept = [p.copy() for p in points.values()]
+    value, gradients = function(*points.values())
+    claims = gradients if isinstance(gradients, tuple) else (gradients,)
+    claim_shapes, shapes = [np.shape(c) for c in claims], [p.shape for p in kept]
+    if not np.isfinite(value) or claim_shapes != shapes:
+        what = f"value {value}, gradients of shapes {claim_shapes} for arrays of {shapes}"
+        report.failures.append(Failure("contract", what, hint="one gradient for each array"))
+    if not all(np.array_equal(a, b) for a, b in zip(points.values(), kept, strict=True)):
+        report.failures.append(Failure("contract", "the loss changes its input in place"))
+    if report.failures:
+        return report
+    checked = Subject(
+        points,
+        lambda: (np.array([function(*points.values())[0]]), []),
+        np.ones(1),  # the output is one number, so no cotangent can hide anything
+        {name: np.array(claim) for name, claim in zip(names, claims, strict=True)},
+    )
+    scene = Scene(kept[0], checked.cotangent, {}, lambda dy: checked.gradients)
+    _compare_all(checked, scene, report, np.random.default_rng(0), every_element=True)
+    return report
+
+
+def _compare_all(
+    checked: Subject, scene: Scene, report: Report, rng: np.random.Generator, every_element: bool
+) -> None:
+    """Compare every array and enter the findings into the report."""
+    for name, array in checked.arrays.items():
+        result = compare(checked, name, report.tolerance, rng, every_element)
+        report.kinks += int(result.kinks.sum())
+        report.elements += array.size - int(result.kinks.sum())
+        report.one_by_one += result.one_by_one
+        report.worst = max(report.worst, float(np.nanmax(result.error, initial=0.0)))
+        if (result.error > report.tolerance).any():
+            report.failures.append(_describe(name, result, report.tolerance, scene))
+        if result.kinks.sum() > max(HANDFUL, MOST_KINKS * array.size) or result.kinks.all():
+            what = f"{result.kinks.sum()} of {array.size} entries lie within a step of a kink"
+            hint = "little was compared; move x or the parameters away from zeros and ties."
+            report.failures.append(Failure(name, what, hint=hint))
+    _check_ties(checked, report, rng)
+
+
+def _describe(name: str, result: Comparison, tolerance: float, scene: Scene) -> Failure:
+    wrong = result.error > tolerance
+    index = np.unravel_index(np.nanargmax(result.error), result.error.shape)
+    compared = result.one_by_one
+    return Failure(
+        name,
+        f"{wrong.sum()} of {compared} entries compared one by one are wrong",
+        tuple(int(i) for i in index),
+        float(result.analytic[index]),
+        float(result.numeric[index]),
+        diagnose(name, result, tolerance, scene),
+    )
+
+
+def _check_ties(checked: Subject, report: Report, rng: np.random.Generator) -> None:
+    """Where inputs are equal, check one direction that keeps them so; see `compare_ties`."""
+    slope = compare_ties(checked, "input", rng) if "input" in checked.arrays else None
+    if slope is None:
+        return
+    error = slope.relative_error(checked.scale("input"), report.tolerance)
+    report.worst = max(report.worst, error)
+    if error > report.tolerance and report.ok:
+        hint = "of equal numbers exactly one may win the maximum and receive its gradient."
+        what = "wrong along a direction that moves equal entries alike"
+        failure = Failure("input", what, None, slope.analytic, slope.numeric, hint)
+        report.failures.append(failure)

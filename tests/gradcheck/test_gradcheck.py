@@ -1,0 +1,156 @@
+"""What the checker guarantees about correct layers, kinks and its own behaviour."""
+
+import numpy as np
+import pytest
+
+from nnscratch import layers
+from nnscratch.gradcheck import check_gradients, check_loss
+from nnscratch.gradcheck.__main__ import main
+from nnscratch.gradcheck.cases import CASES, Case
+from nnscratch.layers import BatchNormalization, Conv2D, Dense, Dropout, ReLU, Sequential
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.layer}-{case.configuration}")
+def test_case(case):
+    report = case.check()
+    report.raise_if_failed()
+    kinked = case.layer in KINKED or "kinked" in case.configuration
+    assert report.tolerance == (1e-5 if kinked else 1e-7)
+    assert report.worst <= report.tolerance
+    assert report.elements > 0
+
+
+KINKED = {"ReLU", "LeakyReLU", "MaxPooling2D", "Autoencoder"}
+
+
+def test_every_layer_has_a_case():
+    without_passes = {"Layer", "Composite"}
+    assert set(layers.__all__) - without_passes <= {case.layer for case in CASES}
+
+
+def test_parameters_and_state_are_left_as_they_were():
+    model = Sequential(
+        [Dense(4), BatchNormalization(), Dropout(0.5)], input_shape=(3,), dtype=np.float64
+    )
+    before = {k: v.copy() for k, v in (model.params | model.state).items()}
+    x = np.random.default_rng(0).standard_normal((5, 3))
+    x_before = x.copy()
+    assert check_gradients(model, x, training=True).ok
+    assert all(np.array_equal(v, before[k]) for k, v in (model.params | model.state).items())
+    assert np.array_equal(x, x_before)
+
+
+def test_every_entry_of_a_large_array_takes_part():
+    layer = Dense(40)
+    layer.build((30,), np.random.default_rng(0), np.float64)
+    x = np.random.default_rng(1).standard_normal((2, 30))
+    fast, slow = (check_gradients(layer, x, every_element=flag) for flag in (False, True))
+    assert fast.ok
+    assert slow.ok
+    assert fast.elements == slow.elements == slow.one_by_one == 60 + 1200 + 40
+    assert fast.one_by_one == 60 + 40
+
+
+def test_float32_is_refused():
+    layer = Dense(2)
+    layer.build((3,), np.random.default_rng(0), np.float32)
+    with pytest.raises(TypeError, match="float64"):
+        check_gradients(layer, np.ones((2, 3), np.float32))
+    with pytest.raises(TypeError, match="the model is float32"):
+        check_gradients(layer, np.ones((2, 3)))
+
+
+def test_output_shape_that_build_did_not_announce():
+    layer = Dense(2)
+    layer.build((3,), np.random.default_rng(0), np.float64)
+    layer.built_shape = (5,)
+    layer.check_gradient = lambda dy: None
+    text = str(check_gradients(layer, np.ones((2, 3))))
+    assert "breaks the contract" in text
+    assert "announced (2, 5)" in text
+
+
+def relu_at(x):
+    layer = ReLU()
+    layer.build(x.shape[1:], np.random.default_rng(0), np.float64)
+    return check_gradients(layer, x)
+
+
+def test_kinks_are_skipped_and_counted():
+    x = np.random.default_rng(0).standard_normal((4, 10))
+    x[0, 0], x[1, 1], x[2, 2] = 1e-8, -1e-8, 0.0
+    report = relu_at(x)
+    report.raise_if_failed()
+    assert (report.kinks, report.elements) == (3, 37)
+
+
+def test_point_beside_a_kink_passes():
+    x = np.random.default_rng(0).standard_normal((4, 10))
+    x[0, 0], x[1, 1] = 3e-6, -3e-6
+    report = relu_at(x)
+    report.raise_if_failed()
+    assert report.kinks == 0
+
+
+def test_too_many_kinks_fail():
+    x = np.random.default_rng(0).standard_normal((4, 10))
+    x[:, 0], x[0] = 0.0, 0.0
+    assert "13 of 40 entries lie within a step of a kink" in str(relu_at(x))
+
+
+def test_kinks_in_a_large_array_are_found_one_by_one():
+    """A group that meets a kink is taken apart, so only that one entry is left out."""
+    x = np.random.default_rng(0).standard_normal((4, 300))
+    x[1, 7] = 1e-12
+    report = relu_at(x)
+    report.raise_if_failed()
+    assert (report.kinks, report.elements) == (1, 1199)
+    assert report.one_by_one < 100
+
+
+def test_kink_inside_a_chain():
+    """Here no input is 0, but a number between the layers is."""
+    model = Sequential([Conv2D(2, 3), ReLU(), Conv2D(1, 3)], (6, 6, 1), dtype=np.float64)
+    x = np.random.default_rng(0).standard_normal((2, 6, 6, 1))
+    y = model.layers[0].forward(x)
+    model.params["0.conv2d.b"][0] -= y[0, 3, 3, 0]  # that output is now 0 but for rounding
+    report = check_gradients(model, x)
+    assert report.kinks >= 9
+    wrong = [f for f in report.failures if "kink" not in f.what]
+    assert not wrong, str(report)
+
+
+def test_function_without_value_nearby():
+    def loss(y):
+        with np.errstate(invalid="ignore"):
+            return float(np.sqrt(y).sum()), 0.5 / np.sqrt(y)
+
+    report = check_loss(loss, np.array([1.0, 1e-9]))
+    assert "NaN" in report.failures[0].hint
+
+
+def test_command_checks_one_layer(capsys):
+    assert main(["dense"]) == 0
+    out = capsys.readouterr().out
+    assert "Dense" in out
+    assert "Conv2D" not in out
+    assert "3 of 3 cases passed" in out
+
+
+def test_command_names_the_known_layers(capsys):
+    assert main(["conv3d"]) == 2
+    err = capsys.readouterr().err
+    assert "'conv3d'" in err
+    assert "Conv2DTranspose" in err
+
+
+def test_command_prints_the_diagnosis(capsys, monkeypatch):
+    def check():
+        return check_loss(lambda y: (float((y**2).sum()), y), np.ones((2, 3)))
+
+    wrong = Case("wrong", "sum of squares", check)
+    monkeypatch.setattr("nnscratch.gradcheck.__main__.CASES", [wrong])
+    assert main([]) == 1
+    out = capsys.readouterr().out
+    assert "FAILED" in out
+    assert "hint: a missing or superfluous factor: every entry is 0.5 = 1/2" in out
