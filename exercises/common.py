@@ -18,6 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from nnscratch import datasets
+from nnscratch.files import written_whole
 from nnscratch.plotting import save_figure
 
 Array = np.ndarray
@@ -76,10 +77,9 @@ def publish(settings: Settings, page: Page, figure: Figure, started: float) -> N
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all: beside its name first, then renamed."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
+    """Write a text file, whole or not at all."""
+    with written_whole(path) as beside:
+        beside.write_text(text, encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:

@@ -170,6 +170,8 @@ def figure_2(settings: Settings) -> None:
                       color="0.35", ha="right", textcoords="offset points")  # fmt: skip
     axis.set(xlabel="epoch", ylabel="MSE a pixel, pixels in [-1, 1]")
     low, high = axis.get_ylim()
+    high += 0.3 * (high - low)  # room for the legend
+    axis.set_ylim(low, high)
     unit = axis.twinx()
     unit.set(ylim=(low / 4, high / 4), ylabel="MSE a pixel, pixels in [0, 1]")
     axis.legend(fontsize=7)

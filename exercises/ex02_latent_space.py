@@ -43,13 +43,13 @@ def figure_3(settings: Settings) -> None:
     train_codes, test_codes = codes(settings)
     clipped = clipping(trained(settings)[0].encoder, data.x_test)
 
-    figure = new_figure(10, 5, "The codes of the digits")
+    figure = new_figure(9, 4.6, "The codes of the digits")
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
     sets = (("test", test_codes, data.y_test), ("training", train_codes, data.y_train))
     for axis, (name, z, y) in zip(axes, sets, strict=True):
         scatter_codes(axis, z, y, size=10 if len(z) < 5000 else 3 if len(z) < 20_000 else 1)
         zeros = " and ".join(f"{100 * share:.1f} %" for share in (z == 0).mean(axis=0))
-        axis.set_title(f"{len(z):,} {name} images; exactly 0 on axis 1 and 2: {zeros}", fontsize=9)
+        axis.set_title(f"{len(z):,} {name} images; exactly 0 on axis 1 and 2: {zeros}", fontsize=8)
     digit_legend(figure)
 
     shares = clipped["share_exactly_0"]

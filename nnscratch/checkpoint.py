@@ -8,12 +8,12 @@ so that a crash leaves either the old checkpoint or the new one.
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from nnscratch.files import written_whole
 from nnscratch.layers.base import Layer
 from nnscratch.optimizers import Optimizer
 
@@ -38,21 +38,16 @@ def save_checkpoint(
     groups["optimizer"] = {} if optimizer is None else optimizer.state
     groups["run"] = run or {}
     arrays = {f"{group}/{key}": a for group, part in groups.items() for key, a in part.items()}
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as file:
+        with written_whole(path) as beside, open(beside, "wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)
     except OSError as error:
         raise OSError(
             f"cannot write the checkpoint {path}: {error}. Give a folder that you may write to, "
             "on a disk with space left."
         ) from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def load_checkpoint(
@@ -68,8 +63,8 @@ def load_checkpoint(
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
+    FileNotFoundError, PermissionError
+        If there is no such file, or it may not be read.
     ValueError
         If the file is damaged, or is of a model with other parameters; the sentence names the
         first difference.
@@ -92,14 +87,13 @@ def load_checkpoint(
 def _read(path: Path) -> dict[str, dict[str, Array]]:
     groups: dict[str, dict[str, Array]] = {"params": {}, "state": {}, "optimizer": {}, "run": {}}
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             for name in file.files:
                 group, key = name.split("/", 1)
                 groups[group][key] = file[name]
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         raise
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, KeyError, OSError, EOFError,
-            NotImplementedError, AttributeError, TypeError) as error:  # fmt: skip
+    except Exception as error:  # damaged bytes make the zip and npy readers raise almost anything
         raise ValueError(
             f"{path} is not a whole checkpoint ({error}); it was damaged or is another kind of "
             "file. Delete it to start again."

@@ -50,7 +50,7 @@ def silhouettes(codes: Array, labels: Array) -> Array:
 
     ``(b - a) / max(a, b)`` with a the mean distance to the other samples of its class and b the
     smallest of the mean distances to the other classes: 1 far inside its own cluster, 0 between
-    two, negative inside a foreign one. 0 for the only sample of a class.
+    two, negative inside a foreign one. 0 for the only sample of a class, or if there is one class.
 
     Parameters
     ----------
@@ -66,6 +66,8 @@ def silhouettes(codes: Array, labels: Array) -> Array:
     Rousseeuw, J. Comput. Appl. Math. 20, 1987, Eq. 2.
     """
     classes, index = np.unique(labels, return_inverse=True)
+    if len(classes) == 1:
+        return np.zeros(len(codes))  # there is no other class to be far from
     member = np.eye(len(classes))[index]  # (N, classes)
     sizes = member.sum(axis=0)
     result = np.zeros(len(codes))
@@ -101,9 +103,10 @@ def pca(x: Array, k: int) -> tuple[Array, Array]:
     """
     rows = x.reshape(len(x), -1)
     mean = rows.mean(axis=0, dtype=np.float64)
-    second_moment = (rows.T @ rows).astype(np.float64) / len(rows)
+    centred = (rows - mean).astype(np.result_type(x, np.float32))
+    covariance = (centred.T @ centred).astype(np.float64) / len(rows)
     D = len(mean)
-    _, directions = eigh(second_moment - np.outer(mean, mean), subset_by_index=(D - k, D - 1))
+    _, directions = eigh(covariance, subset_by_index=(D - k, D - 1))
     return mean, directions[:, ::-1].T
 
 

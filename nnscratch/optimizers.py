@@ -23,10 +23,18 @@ def cosine_decay(initial: float, steps: int) -> Schedule:
     -------
     function of the step number (0 for the first step), for ``learning_rate`` of an optimiser
 
+    Raises
+    ------
+    ValueError
+        If ``steps`` is below 1.
+
     References
     ----------
     Loshchilov & Hutter, "SGDR", ICLR 2017, Eq. 5, without restarts.
     """
+
+    if steps < 1:
+        raise ValueError(f"cosine_decay: steps is {steps}; it must be at least 1.")
 
     def learning_rate(step: int) -> float:
         return initial * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1)))

@@ -6,7 +6,6 @@ Figures are made without pyplot, so no display is needed and no state is shared.
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
+
+from nnscratch.files import written_whole
 
 Array = np.ndarray
 
@@ -43,10 +44,8 @@ def save_figure(figure: Figure, path: Path, stamp: str) -> None:
     picture = Image.open(buffer).convert("RGB").quantize(256)  # a third of the size, looks the same
     buffer = io.BytesIO()
     picture.save(buffer, format="png", optimize=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    beside.write_bytes(buffer.getvalue())
-    os.replace(beside, path)
+    with written_whole(path) as beside:
+        beside.write_bytes(buffer.getvalue())
 
 
 def image_rows(figure: Figure, rows: Sequence[tuple[str, Array]], columns: Sequence[str]) -> None:

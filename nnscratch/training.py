@@ -113,7 +113,8 @@ def fit(
         model,
         optimizer,
         np.random.default_rng(seed),
-        f"{len(x)} samples, {batch_size=}, {seed=}, {type(optimizer).__name__}",
+        f"{len(x)} samples, {len(validation[0]) if validation else 0} to validate on, "
+        f"{batch_size=}, {seed=}, {patience=}, {type(optimizer).__name__}",
     )
     if checkpoint is not None and Path(checkpoint).exists():
         run.load(checkpoint)
@@ -123,12 +124,11 @@ def fit(
         while len(history.loss) < epochs and not (patience and run.epochs_since_best() >= patience):
             started = time.perf_counter()
             bar.set_description(f"epoch {len(history.loss) + 1}/{epochs}")
-            history.loss.append(_train_epoch(run, x, target, loss, batch_size, bar))
+            values = [_train_epoch(run, x, target, loss, batch_size, bar)]
             if validation is not None:
-                history.validation_loss.append(evaluate(model, *validation, loss))
-                bar.set_postfix_str(
-                    f"loss {history.loss[-1]:.4g}, validation {history.validation_loss[-1]:.4g}"
-                )
+                values.append(evaluate(model, *validation, loss))
+                bar.set_postfix_str(f"loss {values[0]:.4g}, validation {values[1]:.4g}")
+            run.end_epoch(*values)
             history.seconds += time.perf_counter() - started
             if patience is not None:
                 run.keep_if_best()
@@ -151,11 +151,7 @@ def _train_epoch(
         y = model.forward(x[batch], training=True)
         value, dy = loss(y, target[batch])
         if not np.isfinite(value):
-            raise FloatingPointError(
-                f"the loss became {value} in epoch {len(run.history.loss) + 1}, step "
-                f"{optimizer.steps + 1}; lower the learning rate. The latest checkpoint, if one "
-                "was asked for, is from the end of the epoch before."
-            )
+            raise run.divergence(f"the loss became {value}")
         model.backward(dy)
         optimizer.step(model.params, model.grads)
         total += value * len(batch)
@@ -178,6 +174,25 @@ class _Run:
     settings: str
     history: History = field(default_factory=History)
     best: dict[str, Array] = field(default_factory=dict)
+
+    def end_epoch(self, loss: float, validation_loss: float | None = None) -> None:
+        """Enter the epoch into the history, unless it ended in numbers that are not finite."""
+        if validation_loss is not None:
+            if not np.isfinite(validation_loss):
+                raise self.divergence(f"the validation loss became {validation_loss}")
+            self.history.validation_loss.append(validation_loss)
+        for key, parameter in self.model.params.items():  # no loss was seen after the last step
+            if not np.isfinite(parameter).all():
+                raise self.divergence(f"{key} became NaN or infinite")
+        self.history.loss.append(loss)
+
+    def divergence(self, what: str) -> FloatingPointError:
+        """The error that stops training before such numbers reach a checkpoint."""
+        return FloatingPointError(
+            f"{what} in epoch {len(self.history.loss) + 1}, after step {self.optimizer.steps}; "
+            "lower the learning rate. The latest checkpoint, if one was asked for, is from the "
+            "end of the epoch before."
+        )
 
     def epochs_since_best(self) -> int:
         losses = self.history.validation_loss
@@ -241,20 +256,36 @@ def _check_data(
             )
     for batch in _slices(len(x), batch_size):  # does the loss take these targets?
         part = target[batch]
-        loss(np.zeros((len(part), *model.built_shape), model.dtype), part)
+        try:
+            _, dy = loss(np.zeros((len(part), *model.built_shape), model.dtype), part)
+        except (ValueError, TypeError) as error:
+            where = f"the {what} targets {batch.start} to {batch.start + len(part) - 1}"
+            raise type(error)(f"{where} do not suit the loss: {error}") from error
+        if dy.dtype != model.dtype:
+            raise TypeError(
+                f"the {what} target is {target.dtype} and makes the gradient {dy.dtype}, but the "
+                f"model is {model.dtype}. Convert it once with target.astype(np.{model.dtype})."
+            )
 
 
 def predict(model: Layer, x: Array, batch_size: int = 500) -> Array:
-    """The outputs for all of ``x``, in evaluation mode, a batch at a time."""
+    """The outputs for all of ``x``, at least one sample, in evaluation mode, batch by batch."""
+    _check_not_empty(x)
     return np.concatenate([model.forward(x[batch]) for batch in _slices(len(x), batch_size)])
 
 
 def evaluate(model: Layer, x: Array, target: Array, loss: Loss, batch_size: int = 500) -> float:
     """The loss over all samples in evaluation mode, each sample counting the same."""
+    _check_not_empty(x)
     total = 0.0
     for batch in _slices(len(x), batch_size):
         total += loss(model.forward(x[batch]), target[batch])[0] * len(x[batch])
     return total / len(x)
+
+
+def _check_not_empty(x: Array) -> None:
+    if len(x) == 0:
+        raise ValueError(f"x has shape {x.shape}, no samples; at least one is needed.")
 
 
 def _slices(n: int, size: int) -> Iterator[slice]:

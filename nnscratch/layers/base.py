@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from nnscratch.layers.geometry import check_shape
+
 Array = np.ndarray
 Shape = tuple[int, ...]
 
@@ -58,7 +60,7 @@ class Layer:
         ValueError
             If the layer cannot take this shape; the sentence says what it wants.
         """
-        self.input_shape = tuple(int(n) for n in input_shape)
+        self.input_shape = check_shape(input_shape)
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"a model is float32 or float64, not {self.dtype}.")
@@ -98,25 +100,30 @@ class Layer:
                 f"{self.name}: forward before build. Call build(input_shape, rng, dtype) first, "
                 "or put the layer into a Sequential, which does."
             )
-        self._check_array("x", x, self.input_shape)
+        self.check_array("x", x, ("N", *self.input_shape))
+        self.batch_size = len(x)
 
     def check_gradient(self, dy: Array) -> None:
         """Raise a ValueError or TypeError unless ``dy`` fits the latest forward pass."""
         if not self.cache:
             raise ValueError(f"{self.name}: backward before forward. Call forward(x) first.")
-        self._check_array("dy", dy, self.built_shape)
+        self.check_array("dy", dy, (self.batch_size, *self.built_shape))
 
-    def _check_array(self, what: str, array: Array, shape: Shape) -> None:
+    def check_array(self, what: str, array: Array, wanted: tuple[int | str, ...]) -> None:
+        """Compare with ``wanted``, in which "N" stands for any batch size."""
         if not isinstance(array, np.ndarray):
             raise TypeError(
                 f"{self.name}: {what} is a {type(array).__name__}, not a NumPy array. "
                 "Wrap it with np.asarray."
             )
-        if array.shape[1:] != shape or array.ndim != len(shape) + 1:
-            wanted = ", ".join(["N", *map(str, shape)])
+        exact = array.shape[:1] + wanted[1:] if wanted[0] == "N" else wanted
+        if array.shape != exact:
+            shape = "(" + ", ".join(map(str, wanted)) + ")"
+            expected = f"the layer was built for {shape}, N being any batch size"
             raise ValueError(
-                f"{self.name}: {what} has shape {array.shape} but the layer was built for "
-                f"({wanted}), N being any batch size. Images are channels-last."
+                f"{self.name}: {what} has shape {array.shape} but "
+                + (expected if wanted[0] == "N" else f"{shape} is expected")
+                + ". Images are channels-last."
             )
         if array.dtype != self.dtype:
             raise TypeError(
@@ -185,7 +192,11 @@ class Sequential(Composite):
         self.layers = list(layers)
         if not self.layers:
             raise ValueError("Sequential needs at least one layer, got an empty list.")
-        if len({id(layer) for layer in self.layers}) < len(self.layers):
+        for i, layer in enumerate(self.layers):
+            if not isinstance(layer, Layer):
+                raise TypeError(f"layers[{i}] is {layer!r}; it must be a Layer, such as ReLU().")
+        everything = [part for layer in self.layers for part in all_parts(layer)]
+        if len({id(part) for part in everything}) < len(everything):
             raise ValueError(
                 "Sequential got the same layer object twice; a layer remembers one forward "
                 "pass only, so make a new object for every place."
@@ -195,7 +206,7 @@ class Sequential(Composite):
 
     def build(self, input_shape: Shape, rng: np.random.Generator, dtype: DTypeLike) -> Shape:
         """Build every layer for the output shape of the one before it."""
-        self.input_shape, self.dtype = tuple(input_shape), np.dtype(dtype)
+        self.input_shape, self.dtype = check_shape(input_shape), np.dtype(dtype)
         shape = self.input_shape
         for name, layer in self.parts.items():
             try:
@@ -241,6 +252,12 @@ class Sequential(Composite):
             total += counts
             print(row(name, str(layer.built_shape), *(f"{n:,}" for n in counts)))
         print(row("total, one sample", "", *(f"{n:,}" for n in total)))
+
+
+def all_parts(layer: Layer) -> list[Layer]:
+    """The layer itself and, if it is a Composite, everything inside it."""
+    inside = layer.parts.values() if isinstance(layer, Composite) else ()
+    return [layer, *(part for child in inside for part in all_parts(child))]
 
 
 def count_parameters(layer: Layer) -> int:

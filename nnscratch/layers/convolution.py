@@ -13,6 +13,7 @@ from nnscratch.layers.geometry import (
     Padding,
     Pads,
     Pair,
+    check_count,
     check_image_shape,
     check_padding,
     pair,
@@ -72,7 +73,7 @@ class Conv2D(Layer):
         kernel_initializer: Initializer = glorot_uniform,
     ) -> None:
         super().__init__()
-        self.filters = pair(filters, "filters")[0]
+        self.filters = check_count(filters, "filters")
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.strides = pair(strides, "strides")
         self.padding = check_padding(padding)
@@ -171,7 +172,7 @@ class Conv2DTranspose(Layer):
         kernel_initializer: Initializer = glorot_uniform,
     ) -> None:
         super().__init__()
-        self.filters = pair(filters, "filters")[0]
+        self.filters = check_count(filters, "filters")
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.strides = pair(strides, "strides")
         self.padding = check_padding(padding)

@@ -6,7 +6,7 @@ import numpy as np
 
 from nnscratch.initializers import Initializer, glorot_uniform
 from nnscratch.layers.base import Array, Layer, Shape
-from nnscratch.layers.geometry import pair
+from nnscratch.layers.geometry import check_count
 
 
 class Dense(Layer):
@@ -41,11 +41,11 @@ class Dense(Layer):
 
     def __init__(self, units: int, kernel_initializer: Initializer = glorot_uniform) -> None:
         super().__init__()
-        self.units = pair(units, "units")[0]
+        self.units = check_count(units, "units")
         self.kernel_initializer = kernel_initializer
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        if len(input_shape) != 1 or input_shape[0] < 1:
+        if len(input_shape) != 1:
             raise ValueError(
                 f"expected vectors of shape (I,), got {tuple(input_shape)}; put Flatten() before "
                 "this layer."

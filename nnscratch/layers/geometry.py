@@ -17,13 +17,41 @@ def pair(value: int | Sequence[int], what: str, least: int = 1) -> Pair:
     ValueError
         If it is neither, or below ``least``.
     """
-    values = (value, value) if isinstance(value, int) else value
-    ok = isinstance(values, Sequence) and len(values) == 2 and all(is_int(v) for v in values)
-    if not ok or isinstance(value, bool) or min(values) < least:
+    values = value if isinstance(value, Sequence) else (value, value)
+    if len(values) != 2 or not all(is_int(v) and v >= least for v in values):
         raise ValueError(
             f"{what} is {value!r}; it must be an int >= {least} or a pair (height, width) of them."
         )
     return int(values[0]), int(values[1])
+
+
+def check_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the shape of one sample as a tuple of ints.
+
+    Raises
+    ------
+    ValueError
+        If it is not a sequence of positive ints.
+    """
+    if not isinstance(shape, Sequence) or not all(is_int(n) and n > 0 for n in shape):
+        raise ValueError(
+            f"input_shape is {shape!r}; it must be a tuple of positive ints, the shape of one "
+            "sample without the batch axis, such as (28, 28, 1)."
+        )
+    return tuple(int(n) for n in shape)
+
+
+def check_count(value: int, what: str) -> int:
+    """Return ``value``, a number of channels or units.
+
+    Raises
+    ------
+    ValueError
+        If it is not a positive int.
+    """
+    if not is_int(value) or value < 1:
+        raise ValueError(f"{what} is {value!r}; it must be an int >= 1.")
+    return int(value)
 
 
 def check_padding(padding: Padding) -> str | Pads:

@@ -47,7 +47,8 @@ class BatchNormalization(Layer):
     Raises
     ------
     ValueError
-        For impossible arguments; at build, if the input has no channel axis.
+        For impossible arguments; at build, if the input has no channel axis; in a training
+        forward pass, if the batch is empty.
 
     Notes
     -----
@@ -65,7 +66,7 @@ class BatchNormalization(Layer):
         self.momentum, self.epsilon = float(momentum), float(epsilon)
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        if len(input_shape) not in (1, 3) or min(input_shape) < 1:
+        if len(input_shape) not in (1, 3):
             raise ValueError(
                 f"expected vectors (C,) or images (H, W, C), got {tuple(input_shape)}."
             )
@@ -82,6 +83,8 @@ class BatchNormalization(Layer):
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)  # (N, C) or (N, H, W, C)
         axes = tuple(range(x.ndim - 1))  # every axis but the channels
+        if training and len(x) == 0:
+            raise ValueError("batchnormalization: an empty batch has no mean; give it samples.")
         if training:
             mean, var = x.mean(axis=axes), x.var(axis=axes)  # (C,)
             for name, batch in (("mean", mean), ("var", var)):

@@ -29,13 +29,13 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: int | Sequence[int]) -> None:
         super().__init__()
-        target = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
+        target = target_shape if isinstance(target_shape, Sequence) else (target_shape,)
         if not all(is_int(n) and (n > 0 or n == -1) for n in target) or target.count(-1) > 1:
             raise ValueError(
                 f"target_shape is {target_shape!r}; it must hold positive ints, and "
                 "-1 at most once."
             )
-        self.target_shape = target
+        self.target_shape = tuple(int(n) for n in target)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         elements, known = math.prod(input_shape), abs(math.prod(self.target_shape))
@@ -45,7 +45,7 @@ class Reshape(Layer):
                 f"cannot reshape {tuple(input_shape)}, {elements} numbers, to "
                 f"{self.target_shape}; the target must hold as many."
             )
-        return tuple(elements // known if n == -1 else int(n) for n in self.target_shape)
+        return tuple(elements // known if n == -1 else n for n in self.target_shape)
 
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)

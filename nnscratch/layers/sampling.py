@@ -68,8 +68,8 @@ class GaussianSampling(Layer):
             eps = draw_generator(self.state).standard_normal(mu.shape).astype(x.dtype)
         elif eps is None:
             eps = np.zeros_like(mu)
-        elif eps.shape != mu.shape:
-            raise ValueError(f"gaussiansampling: eps has shape {eps.shape}, z has {mu.shape}.")
+        else:
+            self.check_array("eps", eps, mu.shape)
         s = np.exp(logvar / 2)
         self.cache = (eps, s)
         return mu + s * eps

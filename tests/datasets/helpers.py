@@ -32,8 +32,7 @@ def small_files(n_train: int = 20, n_test: int = 10) -> dict[str, bytes]:
     """The four files of a small data set, under their official names."""
     raw = (idx_images(n_train), idx_labels(n_train), idx_images(n_test, 1), idx_labels(n_test))
     return {
-        name: gzip.compress(content, mtime=0)
-        for name, content in zip(idx.FILES, raw, strict=True)
+        name: gzip.compress(content, mtime=0) for name, content in zip(idx.FILES, raw, strict=True)
     }
 
 

@@ -124,10 +124,14 @@ def test_the_script_makes_what_is_embedded(tmp_path: Path):
     idx.write(idx_folder / idx.TEST_LABELS, fy_test)
     sources = ["--mnist-csv", tmp_path / "mnist.csv", "--fashion-mnist", idx_folder]
     script = [sys.executable, "-m", "nnscratch.datasets.make_embedded"]
-    done = subprocess.run([*script, *sources, "--out", tmp_path / "out"],
-                          capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [*script, *sources, "--out", tmp_path / "out"], capture_output=True, text=True, check=True
+    )
     assert "mnist/train-images-idx3-ubyte.gz: " in done.stdout
     for folder in LOADERS:
-        for made, kept in zip(idx.read_folder(tmp_path / "out" / folder),
-                              idx.read_folder(datasets.EMBEDDED / folder), strict=True):
+        for made, kept in zip(
+            idx.read_folder(tmp_path / "out" / folder),
+            idx.read_folder(datasets.EMBEDDED / folder),
+            strict=True,
+        ):
             np.testing.assert_array_equal(made, kept)

@@ -123,6 +123,7 @@ def relu_mask_of_dy(layer: ReLU, dy: Array) -> Array:
 
 @mutant(lambda: ReLU(), (4, 3, 2), where="contract", hint="changes its input", method="forward")
 def relu_in_place(layer: ReLU, x: Array, training: bool = False) -> Array:
+    layer.check_input(x)
     y = np.maximum(x, 0, out=x)
     layer.cache = (y,)
     return y

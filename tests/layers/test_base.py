@@ -1,0 +1,184 @@
+import copy
+import re
+
+import numpy as np
+import pytest
+
+from nnscratch.layers import (
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPooling2D,
+    ReLU,
+    Sequential,
+)
+from tests.layers.helpers import normal
+
+
+def small_net(**more):
+    layers = [Conv2D(4, 3), ReLU(), MaxPooling2D(2), Flatten(), Dropout(0.5), Dense(3)]
+    return Sequential(layers, (6, 4, 2), **more)
+
+
+def test_forward_and_backward_are_the_layers_one_by_one():
+    model = small_net(dtype=np.float64)
+    alone = copy.deepcopy(model.layers)
+    x, dy = normal(5, 6, 4, 2), normal(5, 3, seed=2)
+    y = model.forward(x, training=True)
+    dx = model.backward(dy)
+    for layer in alone:
+        x = layer.forward(x, training=True)
+    for layer in reversed(alone):
+        dy = layer.backward(dy)
+    np.testing.assert_array_equal(y, x)
+    np.testing.assert_array_equal(dx, dy)
+    np.testing.assert_array_equal(model.grads["0.conv2d.W"], alone[0].grads["W"])
+    np.testing.assert_array_equal(model.grads["5.dense.b"], alone[5].grads["b"])
+
+
+def test_training_reaches_the_layers():
+    model = small_net(dtype=np.float64)
+    x = normal(5, 6, 4, 2)
+    evaluated = model.forward(x)
+    np.testing.assert_array_equal(model.forward(x, training=False), evaluated)
+    assert not np.array_equal(model.forward(x, training=True), evaluated)
+
+
+def test_names_and_arrays():
+    model = Sequential([Conv2D(2, 3), BatchNormalization(), Dropout(0.5)], (4, 4, 1))
+    assert list(model.params) == list(model.grads)
+    names = "0.conv2d.W 0.conv2d.b 1.batchnormalization.gamma 1.batchnormalization.beta"
+    assert list(model.params) == names.split()
+    names = "1.batchnormalization.mean 1.batchnormalization.var 2.dropout.key 2.dropout.draws"
+    assert list(model.state) == names.split()
+    assert model.params["0.conv2d.W"] is model.layers[0].params["W"]
+    assert model.state["1.batchnormalization.var"] is model.layers[1].state["var"]
+    before = model.forward(np.ones((1, 4, 4, 1), np.float32))
+    model.params["1.batchnormalization.beta"] += 1  # as an optimiser does
+    np.testing.assert_allclose(
+        model.forward(np.ones((1, 4, 4, 1), np.float32)), before + 1, rtol=1e-6
+    )
+
+
+def test_seeds():
+    def weights(seed, dtype=np.float32):
+        model = small_net(seed=seed, dtype=dtype)
+        return np.concatenate([p.ravel() for n, p in model.params.items() if n.endswith("W")])
+
+    np.testing.assert_array_equal(weights(3), weights(3))
+    assert not (weights(3) == weights(4)).any()
+    np.testing.assert_array_equal(weights(3), weights(3, np.float64).astype(np.float32))
+    np.testing.assert_array_equal(weights([1, 2]), weights([1, 2]))
+    assert not (weights([1, 2]) == weights([1, 3])).any()
+    model = Sequential([Dense(4), Dense(4)], (4,))
+    assert not (model.params["0.dense.W"] == model.params["1.dense.W"]).any()
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ([Conv2D(2, 3), Dense(5)], r"layer 1\.dense .*\(8, 8, 2\): .*\(I,\), got .*put Flatten"),
+        ([Flatten(), Conv2D(2, 3)], r"layer 1\.conv2d .*\(64,\): .*\(H, W, C\), got \(64,\)"),
+        ([MaxPooling2D(4), Conv2D(2, 3, padding="valid")], r"layer 1\.conv2d .*height 3 is larger"),
+        (
+            [Flatten(), Sequential([ReLU(), Conv2D(2, 3)], (4, 4, 1))],
+            r"layer 1\.sequential .*\(64,\): layer 1\.conv2d cannot take inputs of \(64,\)",
+        ),
+    ],
+)
+def test_layers_that_do_not_fit(layers, words):
+    with pytest.raises(ValueError, match=words):
+        Sequential(layers, (8, 8, 1))
+
+
+def test_no_layers():
+    with pytest.raises(ValueError, match="at least one layer, got an empty list"):
+        Sequential([], (4,))
+
+
+def test_the_same_layer_twice():
+    relu = ReLU()
+    with pytest.raises(ValueError, match=r"same layer object twice.*make a new object"):
+        Sequential([relu, Dense(3), relu], (4,))
+    assert Sequential([ReLU(), Dense(3), ReLU()], (4,)).built_shape == (3,)
+
+
+def test_the_same_layer_twice_inside():
+    dense = Dense(4)
+    with pytest.raises(ValueError, match="same layer object twice"):
+        Sequential([dense, Sequential([dense], (4,))], (4,))
+
+
+@pytest.mark.parametrize("layers", [[ReLU], ["relu"], [np.tanh], [Dense(3), None]], ids=str)
+def test_things_that_are_no_layers(layers):
+    with pytest.raises(TypeError, match=r"layers\[\d\] is .*a Layer"):
+        Sequential(layers, (4,))
+
+
+@pytest.mark.parametrize("shape", [8, (8.5,), (0,), (-1,), (True,), "8", None], ids=repr)
+def test_input_shapes_that_are_none(shape):
+    with pytest.raises((TypeError, ValueError), match="input_shape is"):
+        Sequential([ReLU()], shape)
+
+
+def test_a_nested_sequential_is_a_layer_like_any_other():
+    def layers():
+        return [Conv2D(2, 3), ReLU(), Flatten(), Dense(3)]
+
+    flat = Sequential(layers(), (4, 4, 1), seed=7)
+    first, last = layers()[:2], layers()[2:]
+    inner = Sequential(first, (4, 4, 1), seed=8)
+    nested = Sequential([inner, *last], (4, 4, 1), seed=7)
+    names = "0.sequential.0.conv2d.W 0.sequential.0.conv2d.b 2.dense.W 2.dense.b"
+    assert list(nested.params) == names.split()
+    assert nested.params["0.sequential.0.conv2d.W"] is first[0].params["W"]
+    x, dy = normal(2, 4, 4, 1, dtype=np.float32), normal(2, 3, dtype=np.float32)
+    np.testing.assert_array_equal(nested.forward(x), flat.forward(x))
+    np.testing.assert_array_equal(nested.backward(dy), flat.backward(dy))
+    for mine, theirs in zip(nested.grads.values(), flat.grads.values(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert nested.multiply_adds() == flat.multiply_adds()
+
+
+def summary_of(model, capsys):
+    """The printed table: name -> the other cells of its row."""
+    model.summary()
+    rows = [re.split(r"\s{2,}", line.strip()) for line in capsys.readouterr().out.splitlines()]
+    return {name: cells for name, *cells in rows}
+
+
+def test_summary_by_hand(capsys):
+    layers = [Conv2D(4, 3), ReLU(), Conv2D(2, 1), AveragePooling2D(2), Flatten(), Dense(10)]
+    assert summary_of(Sequential(layers, (8, 8, 1)), capsys) == {
+        "layer": ["output", "parameters", "multiply-adds", "kept, bytes"],
+        "(input)": ["(8, 8, 1)"],
+        # 3*3*1*4 + 4 parameters, 8*8 pixels times 3*3*1*4, keeps 8*8*1 numbers of 4 bytes
+        "0.conv2d": ["(8, 8, 4)", "40", "2,304", "256"],
+        "1.relu": ["(8, 8, 4)", "0", "0", "1,024"],
+        # 4*2 + 2, 8*8 * 4*2; its input is what the ReLU keeps anyway
+        "2.conv2d": ["(8, 8, 2)", "10", "512", "0"],
+        "3.averagepooling2d": ["(4, 4, 2)", "0", "0", "0"],
+        "4.flatten": ["(32,)", "0", "0", "0"],
+        "5.dense": ["(10,)", "330", "320", "128"],
+        "total, one sample": ["380", "3,136", "1,408"],
+    }
+
+
+def test_summary_of_float64_keeps_twice_the_bytes(capsys):
+    table = summary_of(Sequential([Dense(3), ReLU()], (10,), dtype=np.float64), capsys)
+    assert table["0.dense"] == ["(3,)", "33", "30", "80"]
+    assert table["1.relu"] == ["(3,)", "0", "0", "24"]
+
+
+def test_summary_leaves_the_model_alone(capsys):
+    model = Sequential([BatchNormalization(), Dropout(0.5)], (4,))
+    before = copy.deepcopy(model.state)
+    model.summary()
+    capsys.readouterr()
+    for name, array in model.state.items():
+        np.testing.assert_array_equal(array, before[name])
+    with pytest.raises(ValueError, match="backward before forward"):
+        model.backward(np.ones((1, 4), np.float32))

@@ -1,0 +1,249 @@
+"""The file itself; then training that stops and goes on from it."""
+
+import numpy as np
+import pytest
+
+from nnscratch.checkpoint import load_checkpoint, save_checkpoint
+from nnscratch.layers import BatchNormalization, Dense, Sequential, Tanh
+from nnscratch.losses import mse
+from nnscratch.optimizers import SGD, Adam, cosine_decay
+from nnscratch.training import fit, predict
+from tests.test_training import arrays, assert_same_bits, make_data, make_model
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run.npz"
+
+
+@pytest.fixture
+def saved(path):
+    """A model other than a fresh one, saved with its optimiser after a step."""
+    model, optimizer = make_model(), Adam()
+    model.forward(make_data()[0], training=True)
+    model.backward(np.ones((10, 1), np.float32))
+    optimizer.step(model.params, model.grads)
+    save_checkpoint(path, model, optimizer, {"note": np.array("why"), "list/a": np.arange(3)})
+    return model, optimizer
+
+
+def assert_refused(path, sentence, model=None, **options):
+    """A ValueError with this sentence, and a model and an optimiser as they were."""
+    model, optimizer = model or make_model(), Adam()
+    before = arrays(model)
+    with pytest.raises(ValueError, match=sentence):
+        load_checkpoint(path, model, optimizer, **options)
+    assert_same_bits(arrays(model), before)
+    assert optimizer.steps == 0
+
+
+def test_round_trip(path, saved):
+    model, optimizer = make_model(), Adam()
+    own = dict(model.params)
+    run = load_checkpoint(str(path), model, optimizer)
+    assert_same_bits(arrays(model), arrays(saved[0]))
+    assert all(model.params[key] is own[key] for key in own)  # read into the arrays in use
+    assert_same_bits(optimizer.state, saved[1].state)
+    assert (run["note"], run["list/a"].tolist(), len(run)) == ("why", [0, 1, 2], 2)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_a_model_alone_into_a_new_folder(path):
+    with pytest.raises(FileNotFoundError, match=r"run\.npz"):
+        load_checkpoint(path, make_model())
+    path, model = path.parent / "new" / "folder" / "without-suffix", make_model(np.float64)
+    model.params["0.dense.W"][...] = np.pi
+    save_checkpoint(path, model)
+    other = make_model(np.float64)
+    assert load_checkpoint(path, other) == {}
+    assert_same_bits(arrays(other), arrays(model))
+    assert_refused(path, "a model but no optimiser; load it without one", make_model(np.float64))
+
+
+def test_check_run_may_refuse(path, saved):
+    def check(run):
+        assert run["note"] == "why"
+        raise ValueError("not this one")
+
+    assert_refused(path, "not this one", check_run=check)
+
+
+@pytest.mark.parametrize(
+    ("layers", "dtype", "sentence"),
+    [
+        ([Dense(16), BatchNormalization()], "f4", r"only the checkpoint has 4\.dense\.W"),
+        ([Dense(16), Dense(16)], "f4", r"only the model has 1\.dense\.W"),
+        ([Dense(17)], "f4", r"0\.dense\.W is float32 \(2, 16\) there and float32 \(2, 17\) in the"),
+        ([Dense(16)], "f8", r"0\.dense\.W is float32 \(2, 16\) there and float64 \(2, 16\) in the"),
+        (
+            [*make_model().layers[:3], Tanh(), Dense(1)],
+            "f4",
+            "only .* checkpoint has 3.dropout.key",
+        ),
+    ],
+)
+def test_another_architecture(path, saved, layers, dtype, sentence):
+    model = Sequential(layers, (2,), dtype=dtype)
+    assert_refused(path, rf"run\.npz is of another architecture: {sentence}.* exactly as", model)
+
+
+def test_truncated_anywhere(path, saved):
+    whole = path.read_bytes()
+    for length in [*range(0, len(whole), 37), len(whole) - 1]:
+        path.write_bytes(whole[:length])
+        assert_refused(path, "is not a whole checkpoint .* Delete it to start again")
+
+
+def test_one_damaged_byte(path):
+    """Of a file larger than zipfile's buffer. Some bytes, such as dates, mean nothing."""
+    model = Sequential([Dense(600)], (4,))
+    save_checkpoint(path, model)
+    whole, good, sentences = path.read_bytes(), arrays(model), []
+    headers = [i for i in range(len(whole)) if whole[i : i + 2] == b"PK"]
+    positions = {*range(0, len(whole), 499)} | {j for i in headers for j in range(i, i + 190)}
+    for i in sorted(p for p in positions if p < len(whole)):
+        path.write_bytes(whole[:i] + bytes([whole[i] ^ (1 << i % 8)]) + whole[i + 1 :])
+        try:
+            load_checkpoint(path, model)
+        except ValueError as error:
+            sentences.append(str(error))
+        assert_same_bits(arrays(model), good)
+    assert len(sentences) > 300
+    assert all("not a whole checkpoint" in s or "only the model has" in s for s in sentences)
+
+
+def test_damage_within_compressed_data(path, saved):
+    with np.load(path) as file:
+        np.savez_compressed(path, **dict(file.items()))
+    assert load_checkpoint(path, make_model())["note"] == "why"
+    whole = path.read_bytes()
+    start = whole.index(b"params/0.dense.W.npy") + 60
+    path.write_bytes(whole[:start] + b"\xff" * 40 + whole[start + 40 :])
+    assert_refused(path, "is not a whole checkpoint")
+
+
+NOISE = np.random.default_rng(0).bytes(5000)
+OBJECTS = np.array([{}, []], dtype=object)  # which NumPy would pickle
+OTHER_FILES = {
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("not a checkpoint\n"),
+    "noise": lambda path: path.write_bytes(NOISE),
+    "noise in zip": lambda path: path.write_bytes(b"PK\x03\x04" + NOISE),
+    "folder": lambda path: path.mkdir(),
+    "pickle": lambda path: np.savez(path, **{"params/0.dense.W": OBJECTS}),
+    "no group": lambda path: np.savez(path, a=np.zeros(2)),
+    "other group": lambda path: np.savez(path, **{"other/a": np.zeros(2)}),
+}
+
+
+@pytest.mark.parametrize("write", OTHER_FILES.values(), ids=OTHER_FILES)
+def test_another_kind_of_file(path, write):
+    write(path)
+    assert_refused(path, r"run\.npz is not a whole checkpoint .*damaged or is another kind of file")
+
+
+def test_folder_that_cannot_be(path, saved):
+    with pytest.raises(OSError, match=r"cannot write the checkpoint .*that you may write to"):
+        save_checkpoint(path / "inside_a_file.npz", make_model())
+
+
+@pytest.mark.parametrize("name", ["numpy.savez", "os.replace"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_failed_write_keeps_the_old_file(path, saved, monkeypatch, name, error):
+    old = path.read_bytes()
+
+    def broken(file, *rest, **arrays):
+        if hasattr(file, "write"):
+            file.write(b"half")
+        raise error
+
+    full = r"cannot write the checkpoint .*run\.npz: .*No space left.* with space left"
+    monkeypatch.setattr(name, broken)
+    with pytest.raises(type(error), match=full if isinstance(error, OSError) else None):
+        save_checkpoint(path, make_model())
+    assert path.read_bytes() == old
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def run(epochs, path=None, loss=mse, optimizer=None, model=None, **changes):
+    """A whole training session in a new process, as far as the objects go."""
+    model, optimizer = model or make_model(), optimizer or Adam(cosine_decay(0.05, 12))
+    settings = {"epochs": epochs, "batch_size": 4, "seed": 5, "progress": False, **changes}
+    data = settings.pop("data", make_data())
+    history = fit(model, *data, loss=loss, optimizer=optimizer, checkpoint=path, **settings)
+    return model, optimizer, history
+
+
+def early_best():
+    x = make_data(7, seed=1)[0]  # the target is what the model says after its first epoch
+    return {"validation": (x, predict(run(1)[0], x)), "patience": 3}
+
+
+def assert_same_run(got, expected):
+    assert_same_bits(arrays(got[0]), arrays(expected[0]))
+    assert_same_bits(got[1].state, expected[1].state)
+    assert got[2].loss == expected[2].loss
+    assert got[2].validation_loss == expected[2].validation_loss
+
+
+@pytest.mark.parametrize("watch", [dict, early_best])
+def test_stopping_and_going_on_gives_the_same_bits(path, watch):
+    """Shuffling, Dropout, running statistics, moments, schedule, best weights: all go on."""
+    first, second = (run(epochs, path, **watch()) for epochs in (2, 4))
+    assert_same_run(first, run(2, **watch()))
+    assert_same_run(second, run(4, **watch()))
+    assert second[2].seconds > first[2].seconds > 0
+
+
+@pytest.mark.parametrize(("watch", "epochs", "done"), [(dict, 3, 3), (early_best, 9, 4)])
+def test_a_finished_run_trains_no_more(path, watch, epochs, done):
+    finished, bits = run(epochs, path, **watch()), path.read_bytes()
+    again = run(epochs, path, **watch())
+    assert_same_run(again, finished)
+    assert (len(again[2].loss), again[2].seconds) == (done, finished[2].seconds)
+    assert path.read_bytes() == bits
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, FloatingPointError])
+def test_a_run_broken_off_goes_on_from_the_epoch_before(path, error):
+    """Three steps an epoch; the one after the seventh is stopped by Ctrl-C or by NaN."""
+    optimizer = Adam(cosine_decay(0.05, 12))
+
+    def loss(y, target):
+        if optimizer.steps == 7 and error is KeyboardInterrupt:
+            raise error
+        return (np.nan, y) if optimizer.steps == 7 else mse(y, target)
+
+    said = "nan in epoch 3, after step 7; lower" if error is FloatingPointError else None
+    with pytest.raises(error, match=said):
+        run(4, path, loss, optimizer)
+    assert optimizer.steps == 7
+    assert load_checkpoint(path, make_model(), Adam())["loss"].tolist() == run(2)[2].loss
+    assert_same_run(run(4, path), run(4))
+
+
+WATCHED = {"validation": make_data(7)}
+CHANGES = {
+    "seed": ({}, {"seed": 6}),
+    "batch size": ({}, {"batch_size": 5}),
+    "samples": ({}, {"data": make_data(9)}),
+    "optimizer": ({}, {"optimizer": SGD(0.1)}),
+    "validation added": ({}, WATCHED),
+    "validation dropped": (WATCHED, {}),
+    "patience added": (WATCHED, {**WATCHED, "patience": 1}),  # best weights were not kept
+}
+
+
+@pytest.mark.parametrize(("first", "second"), CHANGES.values(), ids=CHANGES)
+def test_the_checkpoint_of_another_run(path, first, second):
+    run(2, path, **first)
+    model, before, bits = make_model(), arrays(make_model()), path.read_bytes()
+    with pytest.raises(ValueError, match=r"the checkpoint is of a run with .*10 samples.*; give"):
+        run(4, path, model=model, **second)
+    assert_same_bits(arrays(model), before)
+    assert path.read_bytes() == bits
+
+
+def test_the_checkpoint_of_no_run(path, saved):
+    with pytest.raises(ValueError, match="is of a run with no training run, this one has 10 samp"):
+        run(4, path)

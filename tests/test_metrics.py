@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.linalg import svd
+
+from nnscratch.metrics import (
+    confusion,
+    nearest_neighbour_labels,
+    pca,
+    pca_reconstruct,
+    silhouettes,
+)
+
+few_examples = settings(derandomize=True, deadline=None, max_examples=40)
+seeds = st.integers(0, 1000)
+
+
+@few_examples
+@given(seeds, st.integers(1, 30), st.integers(1, 20), st.integers(1, 4))
+def test_nearest_neighbour_labels_against_brute_force(seed, n, m, d):
+    rng = np.random.default_rng(seed)
+    train, codes = rng.normal(size=(n, d)), rng.normal(size=(m, d))
+    labels = rng.permutation(n) + 100  # every training code has a label of its own
+    expected = [labels[np.argmin([sum((c - t) ** 2) for t in train])] for c in codes]
+    assert nearest_neighbour_labels(train, labels, codes).tolist() == expected
+
+
+def test_a_training_code_is_its_own_neighbour():
+    codes = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    labels = np.arange(50) % 10
+    assert nearest_neighbour_labels(codes, labels, codes).tolist() == labels.tolist()
+
+
+def test_confusion_by_hand():
+    labels = np.array([0, 0, 0, 0, 1, 1, 3])
+    predicted = np.array([0, 0, 0, 1, 1, 3, 0])
+    rows = [[0.75, 0.25, 0, 0], [0, 0.5, 0, 0.5], [0, 0, 0, 0], [1, 0, 0, 0]]
+    assert confusion(labels, predicted, 4).tolist() == rows
+
+
+@few_examples
+@given(seeds, st.integers(1, 60))
+def test_confusion_diagonal_is_the_accuracy_per_class(seed, n):
+    labels, predicted = np.random.default_rng(seed).integers(0, 3, (2, n))
+    table = confusion(labels, predicted, 3)
+    for t in range(3):
+        of_class = predicted[labels == t]
+        assert table[t].sum() == pytest.approx(1 if len(of_class) else 0)
+        if len(of_class):
+            assert table[t, t] == pytest.approx((of_class == t).mean())
+
+
+def silhouette_by_definition(codes, labels, i):
+    distance = np.sqrt(((codes - codes[i]) ** 2).sum(axis=1))
+    own = [j for j in range(len(codes)) if labels[j] == labels[i] and j != i]
+    if not own:
+        return 0
+    a = np.mean(distance[own])
+    b = min(distance[labels == other].mean() for other in set(labels) - {labels[i]})
+    return (b - a) / max(a, b) if max(a, b) > 0 else 0
+
+
+@few_examples
+@given(seeds, st.integers(2, 5), st.integers(0, 25), st.integers(1, 3))
+def test_silhouettes_against_the_definition(seed, classes, more, d):
+    """Every class has a member; with few more, some have only that one."""
+    rng = np.random.default_rng(seed)
+    labels = np.array([7, 2, 5, 0, 9])[[*range(classes), *rng.integers(0, classes, more)]]
+    codes = rng.normal(size=(len(labels), d)) + 0.3 * labels[:, None]
+    expected = [silhouette_by_definition(codes, labels, i) for i in range(len(codes))]
+    np.testing.assert_allclose(silhouettes(codes, labels), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_silhouettes_by_hand():
+    """On a line, class 0 at 0 and 1, class 1 at 4 and 6, a lone class 2 at 20."""
+    s = silhouettes(np.array([[0.0], [4], [1], [6], [20]]), np.array([0, 1, 0, 1, 2]))
+    np.testing.assert_allclose(s, [1 - 1 / 5, 1 - 2 / 3.5, 1 - 1 / 4, 1 - 2 / 5.5, 0], rtol=1e-12)
+
+
+def test_silhouettes_of_coinciding_points_are_zero():
+    assert silhouettes(np.ones((4, 2)), np.array([0, 0, 1, 1])).tolist() == [0, 0, 0, 0]
+
+
+def test_silhouettes_over_several_blocks():
+    rng = np.random.default_rng(0)
+    codes, labels = rng.normal(size=(2003, 2)), rng.integers(0, 4, 2003)
+    codes += labels[:, None]
+    s = silhouettes(codes, labels)
+    assert s.shape == (2003,)
+    for i in [0, 1, 998, 999, 1000, 1001, 1999, 2000, 2002]:
+        assert s[i] == pytest.approx(silhouette_by_definition(codes, labels, i), rel=1e-9)
+
+
+def test_silhouettes_of_one_class_are_zero():
+    """There is no other class to be far from; that must not make NaN."""
+    assert silhouettes(np.array([[0.0], [1.0]]), np.array([3, 3])).tolist() == [0, 0]
+
+
+def reference_pca(x, k):
+    rows = x.reshape(len(x), -1).astype(np.float64)
+    mean = rows.mean(axis=0)
+    return mean, svd(rows - mean, full_matrices=False)[2][:k]
+
+
+def assert_same_directions(directions, expected, atol=1e-8):
+    """Up to the sign of each."""
+    np.testing.assert_allclose(abs((directions * expected).sum(axis=1)), 1, atol=atol)
+
+
+@pytest.mark.parametrize("k", [1, 3, 12])
+def test_pca_against_svd(k):
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(200, 12)) * np.arange(12, 0, -1) + 2).reshape(200, 2, 3, 2)
+    mean, directions = pca(x, k)
+    expected_mean, expected = reference_pca(x, k)
+    np.testing.assert_allclose(mean, expected_mean, rtol=1e-12)
+    assert directions.shape == (k, 12)
+    np.testing.assert_allclose(directions @ directions.T, np.eye(k), atol=1e-12)
+    assert_same_directions(directions, expected)
+
+
+@pytest.mark.parametrize("k", [1, 4, 6])
+def test_pca_reconstruction_error_is_the_dropped_singular_values(k):
+    rng = np.random.default_rng(1)
+    x = (rng.normal(size=(50, 6)) * [6, 5, 4, 3, 2, 1] - 3).reshape(50, 3, 2)
+    back = pca_reconstruct(x, *pca(x, k))
+    assert back.shape == x.shape
+    dropped = svd((x - x.mean(axis=0)).reshape(50, 6), compute_uv=False)[k:]
+    assert ((back - x) ** 2).sum() == pytest.approx((dropped**2).sum(), rel=1e-9, abs=1e-20)
+    twice = pca_reconstruct(back, *pca(x, k))
+    np.testing.assert_allclose(twice, back, atol=1e-12)
+
+
+@pytest.mark.parametrize("offset", [0, 1000])
+def test_pca_of_float32_far_from_zero(offset):
+    """E[x x'] - mean mean' would lose the variance in the rounding of the large mean."""
+    x = np.random.default_rng(2).normal(size=(500, 5)) * [5, 3, 2, 1, 1] + offset
+    x = x.astype(np.float32)
+    assert_same_directions(pca(x, 3)[1], reference_pca(x, 3)[1], atol=1e-6)
+
+
+def test_pca_of_bytes():
+    """Products of uint8 pixels do not fit in a uint8."""
+    rng = np.random.default_rng(3)
+    x = (rng.random((300, 4)) * [250, 120, 60, 30]).astype(np.uint8)
+    assert_same_directions(pca(x, 2)[1], reference_pca(x, 2)[1], atol=1e-6)

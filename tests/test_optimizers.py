@@ -1,0 +1,205 @@
+import numpy as np
+import pytest
+
+from nnscratch.optimizers import SGD, Adam, Optimizer, cosine_decay
+
+SGD_KINDS = {"plain": (0.0, False), "momentum": (0.9, False), "nesterov": (0.9, True)}
+ALL = {
+    "sgd": lambda rate=0.1: SGD(rate),
+    "momentum": lambda rate=0.1: SGD(rate, momentum=0.9),
+    "nesterov": lambda rate=0.1: SGD(rate, momentum=0.9, nesterov=True),
+    "adam": lambda rate=0.1: Adam(rate),
+    "adamw": lambda rate=0.1: Adam(rate, weight_decay=0.1),
+}
+EVERY = pytest.mark.parametrize("make", ALL.values(), ids=ALL)
+
+
+def run(optimizer, start, gradients):
+    """The parameter after each step."""
+    params = {"p": np.array(start, float)}
+    path = []
+    for g in gradients:
+        optimizer.step(params, {"p": np.array(g, float)})
+        path.append(params["p"].copy())
+    return np.array(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # g = 2, then 1, with rate 0.1 from p = 1
+        ("sgd", [0.8, 0.7]),
+        ("momentum", [0.8, 0.8 + (0.9 * -0.2 - 0.1)]),  # v = -0.2, then -0.28
+        ("nesterov", [1 + 0.9 * -0.2 - 0.2, 0.62 + 0.9 * -0.28 - 0.1]),
+    ],
+)
+def test_two_steps_by_hand(name, expected):
+    path = run(ALL[name](), [1.0], [[2.0], [1.0]])
+    np.testing.assert_allclose(path[:, 0], expected, rtol=1e-14)
+
+
+def test_two_adam_steps_by_hand():
+    """g = 2, then -1: m = 0.2, 0.08; v = 0.004, 0.004996; hats divide by 1 - beta^t."""
+    path = run(Adam(0.1), [1.0], [[2.0], [-1.0]])
+    second = 0.1 * (0.08 / 0.19) / (np.sqrt(0.004996 / 0.001999) + 1e-8)
+    np.testing.assert_allclose(path[:, 0], [0.9, 0.9 - second], rtol=1e-8)
+
+
+@pytest.mark.parametrize("kind", SGD_KINDS)
+def test_sgd_is_the_look_ahead_of_sutskever(kind):
+    """Nesterov as published: the gradient at theta + momentum * v. The class keeps that point."""
+    momentum, nesterov = SGD_KINDS[kind]
+    optimizer, params = SGD(0.05, momentum, nesterov), {"p": np.array([2.0, -1.0])}
+    theta, v = np.array([2.0, -1.0]), np.zeros(2)
+
+    def gradient(p):
+        return np.array([3.0, 0.5]) * p + np.sin(p)
+
+    for _ in range(20):
+        optimizer.step(params, {"p": gradient(params["p"])})
+        v = momentum * v - 0.05 * gradient(theta + momentum * v * nesterov)
+        theta = theta + v
+        np.testing.assert_allclose(params["p"], theta + momentum * v * nesterov, rtol=1e-12)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_adam_over_20_steps(decay):
+    """The moments written as sums over all gradients so far instead of recursively."""
+    g = np.random.default_rng(0).normal(size=(20, 3)) * [1e-3, 1, 1e3]
+    path = run(Adam(0.01, 0.8, 0.95, 1e-5, decay), [1.0, 2.0, -3.0], g)
+    p = np.array([1.0, 2.0, -3.0])
+    for t in range(1, 21):
+        ages = np.arange(t)[::-1, None]
+        mhat = (0.2 * 0.8**ages * g[:t]).sum(axis=0) / (1 - 0.8**t)
+        vhat = (0.05 * 0.95**ages * g[:t] ** 2).sum(axis=0) / (1 - 0.95**t)
+        p = (1 - 0.01 * decay) * p - 0.01 * mhat / (vhat**0.5 + 1e-5)
+        np.testing.assert_allclose(path[t - 1], p, rtol=1e-11)
+
+
+def test_first_adam_step_has_the_size_of_the_learning_rate():
+    path = run(Adam(0.01), np.zeros(4), [[1e-3, -1.0, 1e4, 0.0]])
+    np.testing.assert_allclose(path[0], [-0.01, 0.01, -0.01, 0.0], rtol=2e-5)
+
+
+def test_weight_decay_is_not_scaled_by_the_gradient():
+    """Gradients of 1e-2 and 1e4 shrink the weight alike; so does none at all."""
+    g = np.array([1e-2, 1e4, 0.0])
+    plain = run(Adam(0.1), [5.0, 5.0, 5.0], [g])
+    decayed = run(Adam(0.1, weight_decay=0.2), [5.0, 5.0, 5.0], [g])
+    np.testing.assert_allclose(plain - decayed, np.full((1, 3), 0.1 * 0.2 * 5), rtol=1e-12)
+
+
+@EVERY
+def test_in_place_and_nothing_else_changes(make):
+    params = {"a": np.ones((2, 3)), "b": np.ones(4)}
+    grads = {"b": np.full(4, 0.5), "a": np.full((2, 3), -0.5)}  # another order of the same keys
+    arrays, copies = dict(params), {k: g.copy() for k, g in grads.items()}
+    optimizer = make()
+    for _ in range(2):
+        optimizer.step(params, grads)
+    assert all(params[k] is arrays[k] for k in arrays)
+    assert (params["a"] > 1 - 0.02 * 2).all()  # but for the decay, against the gradient
+    assert (params["b"] < 1).all()
+    assert all(np.array_equal(grads[k], copies[k]) for k in copies)
+    assert optimizer.steps == 2
+
+
+@EVERY
+def test_dtypes_stay(make):
+    optimizer = make(cosine_decay(0.1, 10))
+    params = {"p": np.ones(3, np.float32), "q": np.ones(3)}
+    for _ in range(3):
+        optimizer.step(params, {"p": np.ones(3, np.float32), "q": np.ones(3)})
+    assert (params["p"].dtype, params["q"].dtype) == (np.float32, np.float64)
+    assert all(a.dtype == np.float32 for k, a in optimizer.state.items() if k.endswith(".p"))
+
+
+def test_parameters_do_not_share_moments():
+    together, apart = Adam(0.1), Adam(0.1)
+    both = {"a": np.zeros(1), "b": np.zeros(1)}
+    alone = {"b": np.zeros(1)}
+    for t in range(5):
+        together.step(both, {"a": np.array([100.0 * t]), "b": np.array([t - 1.5])})
+        apart.step(alone, {"b": np.array([t - 1.5])})
+    assert both["b"] == alone["b"]
+
+
+@EVERY
+def test_schedule_is_called_with_the_step_number_from_0(make):
+    calls = []
+
+    def schedule(step):
+        calls.append(step)
+        return 0.5**step
+
+    path = run(make(schedule), [1.0], [[1.0]] * 4)
+    assert calls == [0, 1, 2, 3]
+    if make is ALL["sgd"]:
+        np.testing.assert_allclose(path[:, 0], [0, -0.5, -0.75, -0.875])
+
+
+def test_cosine_decay():
+    rate = cosine_decay(0.2, 100)
+    assert rate(0) == 0.2
+    assert rate(25) == pytest.approx(0.1 * (1 + 0.5**0.5))
+    assert rate(50) == pytest.approx(0.1)
+    assert (rate(100), rate(101), rate(10**6)) == (0, 0, 0)
+    assert all(rate(i) > rate(i + 1) for i in range(100))
+
+
+@EVERY
+def test_restored_state_goes_on_with_the_same_bits(make):
+    g = np.random.default_rng(0).normal(size=(9, 5))
+    whole, half, rest = (make(cosine_decay(0.1, 20)) for _ in range(3))
+    expected = run(whole, np.ones(5), g)
+    middle = run(half, np.ones(5), g[:4])[-1]
+    rest.state = {key: array.copy() for key, array in half.state.items()}
+    np.testing.assert_array_equal(run(rest, middle, g[4:]), expected[4:])
+    assert whole.state.keys() == rest.state.keys()
+    assert all(np.array_equal(whole.state[k], rest.state[k]) for k in whole.state)
+
+
+@EVERY
+def test_converges_on_a_quadratic(make):
+    """Minimum of (p - 3)^2 + 10 (q + 1)^2 along a falling learning rate."""
+    optimizer, params = make(cosine_decay(0.05, 400)), {"p": np.zeros(1), "q": np.zeros(1)}
+    optimizer.weight_decay = 0.0
+    for _ in range(400):
+        optimizer.step(params, {"p": 2 * (params["p"] - 3), "q": 20 * (params["q"] + 1)})
+    np.testing.assert_allclose([params["p"][0], params["q"][0]], [3, -1], atol=1e-2)
+
+
+@pytest.mark.parametrize(("keys", "odd"), [("ac", "'b', 'c'"), ("a", "'b'"), ("abc", "'c'")])
+def test_mismatched_keys(keys, odd):
+    optimizer, params = SGD(0.1), {"a": np.ones(1), "b": np.ones(1)}
+    with pytest.raises(ValueError, match=rf"same keys; only one of them has \[{odd}\]"):
+        optimizer.step(params, {key: np.ones(1) for key in keys})
+    assert params["a"] == 1
+    assert optimizer.steps == 0
+
+
+@pytest.mark.parametrize("rate", [0, -0.1, float("nan")])
+@pytest.mark.parametrize("kind", [SGD, Adam, Optimizer])
+def test_learning_rate_must_be_positive(kind, rate):
+    with pytest.raises(ValueError, match=f"learning_rate is {rate}; it must be positive"):
+        kind(rate)
+
+
+@pytest.mark.parametrize(("momentum", "nesterov"), [(1.0, False), (-0.1, False), (0.0, True)])
+def test_bad_momentum(momentum, nesterov):
+    with pytest.raises(ValueError, match=f"momentum is {momentum}; .*above 0 for Nesterov"):
+        SGD(0.1, momentum, nesterov)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"beta1": 1.0}, {"beta2": 1.0}, {"beta1": -0.1}, {"epsilon": 0.0}, {"weight_decay": -1}]
+)
+def test_bad_adam_numbers(bad):
+    ((name, value),) = bad.items()
+    with pytest.raises(ValueError, match=f"{name}={value}.*must lie in"):
+        Adam(**bad)
+
+
+def test_cosine_decay_of_no_steps_gets_a_sentence():
+    with pytest.raises(ValueError, match="steps is 0"):
+        cosine_decay(0.1, 0)

@@ -1,0 +1,162 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgba_array
+from matplotlib.image import imread
+
+from nnscratch.plotting import (
+    DIGIT_COLORS,
+    digit_legend,
+    image_rows,
+    new_figure,
+    save_figure,
+    scatter_codes,
+)
+
+
+def small_figure():
+    figure = new_figure(2, 1.5, "a title")
+    figure.subplots().plot([0, 1], [1, 0])
+    return figure
+
+
+def test_save_figure_writes_a_png_with_its_stamp(tmp_path):
+    path = tmp_path / "new" / "folder" / "a.png"
+    figure = small_figure()
+    save_figure(figure, path, "MNIST, seed 3")
+    assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert imread(path).shape == (180, 240, 4)  # 120 dots an inch
+    assert figure.get_supxlabel() == "MNIST, seed 3"
+    assert figure.get_suptitle() == "a title"
+    assert [p.name for p in path.parent.iterdir()] == ["a.png"]
+
+
+def test_equal_figures_are_equal_files(tmp_path):
+    for name, stamp in [("a.png", "seed 1"), ("b.png", "seed 1"), ("c.png", "seed 2")]:
+        save_figure(small_figure(), tmp_path / name, stamp)
+    a, b, c = ((tmp_path / name).read_bytes() for name in ("a.png", "b.png", "c.png"))
+    assert a == b
+    assert a != c
+    assert b"Matplotlib" not in a
+
+
+def test_a_failed_save_leaves_the_old_figure_alone(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    save_figure(small_figure(), path, "old")
+    old = path.read_bytes()
+
+    def refuse(*args):
+        raise OSError("disk on fire")
+
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(OSError, match="disk on fire"):
+        save_figure(small_figure(), path, "new")
+    assert path.read_bytes() == old
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_image_rows_are_upright_and_on_one_scale():
+    images = np.random.default_rng(0).uniform(-0.5, 1.5, (2, 3, 4, 5, 1))
+    figure = new_figure(3, 2, "")
+    image_rows(figure, [("input", images[0]), ("output", images[1])], ["a", "b", "c"])
+    assert len(figure.axes) == 6
+    for axis, image in zip(figure.axes, images.reshape(6, 4, 5), strict=True):
+        (shown,) = axis.images
+        np.testing.assert_array_equal(shown.get_array(), image)
+        assert shown.origin == "upper"
+        assert shown.get_clim() == (0, 1)
+        assert shown.get_cmap()(0.0)[:3] == (0, 0, 0)
+        assert shown.get_cmap()(1.0)[:3] == (1, 1, 1)
+        left, right = axis.get_xlim()
+        bottom, top = axis.get_ylim()
+        assert left < right
+        assert top < bottom  # row 0 at the top
+        assert len(axis.get_xticks()) == len(axis.get_yticks()) == 0
+    assert [axis.get_title() for axis in figure.axes] == ["a", "b", "c", "", "", ""]
+    assert [axis.get_ylabel() for axis in figure.axes] == ["input", "", "", "output", "", ""]
+
+
+def test_image_rows_of_another_length():
+    with pytest.raises(ValueError, match="zip"):
+        image_rows(new_figure(3, 2, ""), [("input", np.zeros((2, 4, 4, 1)))], ["a", "b", "c"])
+
+
+def test_an_image_is_drawn_the_right_way_up(tmp_path):
+    image = np.zeros((1, 8, 8, 1))
+    image[0, :4, :4] = 1  # white in the upper left quarter
+    figure = new_figure(2, 2, "")
+    image_rows(figure, [("", image)], [""])
+    save_figure(figure, tmp_path / "a.png", "")
+    pixels = imread(tmp_path / "a.png")[..., 0]
+    height, width = pixels.shape
+    box = figure.axes[0].get_position()  # shares of the figure, from its bottom
+    rows = slice(round((1 - box.y1) * height), round((1 - box.y0) * height))
+    drawn = pixels[rows, round(box.x0 * width) : round(box.x1 * width)]
+    h, w = (n // 2 for n in drawn.shape)
+    corners = [drawn[h // 2, w // 2], drawn[h // 2, w * 3 // 2], drawn[h * 3 // 2, w // 2]]
+    assert corners == [1, 0, 0]
+
+
+def test_scatter_codes_gives_every_point_the_colour_of_its_digit():
+    rng = np.random.default_rng(1)
+    codes, labels = rng.normal(size=(60, 2)), np.arange(60) // 6
+    axis = new_figure(2, 2, "").subplots()
+    scatter_codes(axis, codes, labels, size=7)
+    (points,) = axis.collections
+    drawn = np.asarray(points.get_offsets())
+    order = [int(np.flatnonzero((codes == point).all(axis=1))[0]) for point in drawn]
+    assert sorted(order) == list(range(60))
+    assert order != list(range(60))  # mixed, so that no digit lies on top
+    expected = to_rgba_array(DIGIT_COLORS[labels[order]])[:, :3]
+    np.testing.assert_array_equal(points.get_facecolors()[:, :3], expected)
+    assert points.get_sizes().tolist() == [7]
+    assert axis.get_xlabel()
+    assert axis.get_ylabel()
+    assert axis.get_xlabel() != axis.get_ylabel()
+    again = new_figure(2, 2, "").subplots()
+    scatter_codes(again, codes, labels)
+    np.testing.assert_array_equal(again.collections[0].get_offsets(), drawn)
+
+
+def test_scatter_codes_marks_zero():
+    axis = new_figure(2, 2, "").subplots()
+    scatter_codes(axis, np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0, 9]))
+    lines = [(line.get_xdata(), line.get_ydata()) for line in axis.lines]
+    assert any(list(y) == [0, 0] for _, y in lines)
+    assert any(list(x) == [0, 0] for x, _ in lines)
+
+
+def test_ten_different_colours_and_a_legend_of_them():
+    assert len(set(DIGIT_COLORS)) == 10
+    figure = new_figure(2, 2, "")
+    digit_legend(figure)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list("0123456789")
+    colors = [line.get_color() for line in legend.get_lines()]
+    assert colors == DIGIT_COLORS.tolist()
+
+
+def test_pyplot_and_so_a_display_is_never_needed(tmp_path):
+    code = """
+import sys, pathlib
+import numpy as np
+from nnscratch import plotting as p
+figure = p.new_figure(2, 2, "t")
+p.image_rows(figure, [("a", np.zeros((1, 2, 2, 1)))], ["b"])
+p.scatter_codes(figure.axes[0], np.zeros((3, 2)), np.arange(3))
+p.digit_legend(figure)
+p.save_figure(figure, pathlib.Path(sys.argv[1]), "s")
+assert "matplotlib.pyplot" not in sys.modules
+"""
+    path = tmp_path / "a.png"
+    environment = {"MPLBACKEND": "TkAgg", "MPLCONFIGDIR": str(tmp_path / "config")}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        env={**environment, "PYTHONPATH": ":".join(p for p in sys.path if p)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert path.exists()
