@@ -142,7 +142,7 @@ def test_dtype_is_kept_and_the_value_is_a_python_float(rng, dtype, reduction):
 
 def test_a_float32_sum_is_accumulated_in_float64():
     y = np.full((1, 3_000_001), 0.1, np.float32)
-    exact = y.size * float(y[0, 0] ** 2)
+    exact = y.size * float((y[0, :1] ** 2)[0])
     assert mse(y, np.zeros_like(y), "sum")[0] == pytest.approx(exact, rel=1e-12)
 
 
