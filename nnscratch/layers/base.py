@@ -117,7 +117,7 @@ class Layer:
                 "Wrap it with np.asarray."
             )
         exact = array.shape[:1] + wanted[1:] if wanted[0] == "N" else wanted
-        if array.shape != exact:
+        if array.ndim != len(wanted) or array.shape != exact:
             shape = "(" + ", ".join(map(str, wanted)) + ")"
             expected = f"the layer was built for {shape}, N being any batch size"
             raise ValueError(

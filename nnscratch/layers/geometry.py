@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 
 Pair = tuple[int, int]
 Pads = tuple[Pair, Pair]
@@ -17,7 +18,7 @@ def pair(value: int | Sequence[int], what: str, least: int = 1) -> Pair:
     ValueError
         If it is neither, or below ``least``.
     """
-    values = value if isinstance(value, Sequence) else (value, value)
+    values: Sequence[int] = value if isinstance(value, Sequence) else (value, value)
     if len(values) != 2 or not all(is_int(v) and v >= least for v in values):
         raise ValueError(
             f"{what} is {value!r}; it must be an int >= {least} or a pair (height, width) of them."
@@ -132,4 +133,4 @@ def check_image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
 
 def is_int(value: object) -> bool:
     """Whether ``value`` is an integer of Python or NumPy, and not a bool."""
-    return hasattr(value, "__index__") and not isinstance(value, bool)
+    return isinstance(value, Integral) and not isinstance(value, bool)

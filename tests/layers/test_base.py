@@ -168,9 +168,20 @@ def test_summary_by_hand(capsys):
 
 
 def test_summary_of_float64_keeps_twice_the_bytes(capsys):
-    table = summary_of(Sequential([Dense(3), ReLU()], (10,), dtype=np.float64), capsys)
+    layers = [Dense(3), ReLU()]
+    table = summary_of(Sequential(layers, (10,), dtype=np.float64), capsys)
     assert table["0.dense"] == ["(3,)", "33", "30", "80"]
     assert table["1.relu"] == ["(3,)", "0", "0", "24"]
+
+
+def test_summary_counts_what_training_keeps_and_shared_memory_once(capsys):
+    table = summary_of(Sequential([ReLU(), Flatten(), Dense(3), Dropout(0.5)], (2, 5)), capsys)
+    assert [cells[-1] for cells in table.values()][2:6] == [
+        "40",  # y
+        "0",
+        "0",  # a view of the same y
+        "12",  # the mask, which evaluation does without
+    ]
 
 
 def test_summary_leaves_the_model_alone(capsys):

@@ -199,6 +199,13 @@ def test_models_of_another_dtype(make, shape, dtype):
         make().build(shape, np.random.default_rng(0), dtype)
 
 
+def test_an_array_without_even_a_batch_axis():
+    layer = build(layers.Tanh(), ())
+    assert layer.forward(np.zeros(3)).shape == (3,)
+    with pytest.raises(ValueError, match=r"tanh: x has shape \(\) but"):
+        layer.forward(np.zeros(()))
+
+
 def test_the_sentences_name_the_layer_that_was_meant():
     model = Sequential([layers.Dense(3), layers.ReLU()], (4,))
     with pytest.raises(ValueError, match=r"sequential: x has shape \(2, 5\).*for \(N, 4\)"):

@@ -76,6 +76,16 @@ def test_with_a_pencil():
     assert dx.tolist() == [[0.5 * (2 - 4 + 0.5)], [0.5 * (6 - 4 - 0.5)]]
 
 
+def test_evaluation_with_a_pencil():
+    layer = build(BatchNormalization(epsilon=1), (1,))
+    layer.params["gamma"][...], layer.params["beta"][...] = 2, 10
+    layer.state["mean"][...], layer.state["var"][...] = 5, 3  # s = 1 / sqrt(3 + 1) = 1/2
+    assert layer.forward(np.array([[1.0], [7.0]])).tolist() == [[10 - 4], [10 + 2]]
+    # the statistics are constants: dx = dy * gamma * s, no mean taken off
+    assert layer.backward(np.array([[1.0], [3.0]])).tolist() == [[1], [3]]
+    assert layer.grads["gamma"].tolist() == [1 * -2 + 3 * 1]
+
+
 def test_a_constant_channel_stays_finite():
     y = build(BatchNormalization(), (2,)).forward(np.full((4, 2), 5.0), training=True)
     assert np.isfinite(y).all()

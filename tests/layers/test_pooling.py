@@ -87,6 +87,14 @@ def test_average_does_not_count_padding():
     np.testing.assert_allclose(dx[0, ..., 0], 2 * [[corner, middle, corner]])
 
 
+def test_a_pool_of_more_places_than_a_byte_can_count():
+    layer = build(MaxPooling2D((17, 16)), (17, 16, 1))
+    x = np.arange(17.0 * 16).reshape(1, 17, 16, 1)
+    assert layer.forward(x).item() == 271
+    dx = layer.backward(np.full((1, 1, 1, 1), 5.0))
+    assert dx[0, 16, 15, 0] == dx.sum() == 5
+
+
 def test_strides_are_the_pool_size_by_default():
     for make in (MaxPooling2D, AveragePooling2D):
         assert make((2, 3)).output_shape((9, 9, 4)) == (4, 3, 4)
