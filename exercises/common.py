@@ -7,7 +7,6 @@ import functools
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from nnscratch import datasets
-from nnscratch.files import written_whole
+from nnscratch.files import check_writable, written_whole
 from nnscratch.plotting import save_figure
 
 Array = np.ndarray
@@ -68,7 +67,11 @@ def publish(settings: Settings, page: Page, figure: Figure, started: float) -> N
     """Write ``page`` to the output folder and say so; ``started`` is a `time.perf_counter`."""
     path = settings.out / f"{page.name}.png"
     save_figure(figure, path, page.stamp)
-    record = asdict(page) | {"runtime_seconds": round(time.perf_counter() - started, 1)}
+    chosen = asdict(settings) | {"out": str(settings.out)}
+    record = asdict(page) | {
+        "settings": chosen,
+        "runtime_seconds": round(time.perf_counter() - started, 1),
+    }
     text = json.dumps(record, indent=1, ensure_ascii=False, default=_plain)
     write_text(path.with_suffix(".json"), text + "\n")
     print(f"  {path}: {page.title}", flush=True)
@@ -101,10 +104,20 @@ def ten_digits(data: datasets.Dataset) -> Array:
     """Indices of the test images 0, 1, ..., 9 that the figures show.
 
     In the official test set these are the ones of the report; elsewhere, the first of each.
+
+    Raises
+    ------
+    ValueError
+        If a digit is missing.
     """
-    if len(data.y_test) == 10_000:
-        return np.array([10, 14, 1, 18, 19, 15, 11, 17, 61, 12])
-    return np.array([int(np.argmax(data.y_test == digit)) for digit in range(10)])
+    of_the_report = np.array([10, 14, 1, 18, 19, 15, 11, 17, 61, 12])
+    digits = np.arange(10)
+    if len(data.y_test) == 10_000 and np.array_equal(data.y_test[of_the_report], digits):
+        return of_the_report
+    missing = set(digits.tolist()) - set(data.y_test.tolist())
+    if missing:
+        raise ValueError(f"the test images have none of the digits {sorted(missing)}.")
+    return np.array([int(np.argmax(data.y_test == digit)) for digit in digits])
 
 
 def parse_settings(description: str, arguments: Sequence[str] | None = None) -> Settings:
@@ -143,10 +156,9 @@ def to_settings(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
     if options.seed < 0:
         parser.error(f"--seed is {options.seed}; it must not be negative.")
     try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=options.out).close()
+        check_writable(options.out)
     except OSError as error:
-        parser.error(f"cannot write to {options.out}: {error}. Name another folder with --out.")
+        parser.error(f"--out: {error}")
     return Settings(options.data, options.epochs, options.seed, options.out, options.quick)
 
 

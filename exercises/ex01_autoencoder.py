@@ -13,8 +13,8 @@ import time
 
 import numpy as np
 
+from exercises.alive_start import IMAGES, dead_places, find_alive_seed
 from exercises.common import Page, Settings, mnist32, publish, run_as_script, ten_digits
-from exercises.dead_starts import find_alive_seed
 from exercises.trained import Recipe, train
 from nnscratch.layers import Conv2D, Conv2DTranspose, MaxPooling2D, ReLU, Sequential, UpSampling2D
 from nnscratch.losses import mse
@@ -22,6 +22,8 @@ from nnscratch.metrics import pca, pca_reconstruct
 from nnscratch.models import Autoencoder
 from nnscratch.plotting import image_rows, new_figure
 from nnscratch.training import Array, History, predict
+
+PUBLISHED_LOG = (0.2413, 0.1883, 0.1797, 0.1747, 0.1708, 0.1677, 0.1651, 0.1630, 0.1613, 0.1600)
 
 
 def encoder(seed: int) -> Sequential:
@@ -81,13 +83,18 @@ def trained(settings: Settings, extra: bool = False) -> tuple[Autoencoder, Histo
     name = "autoencoder-extra" if extra else "autoencoder"
     train_data, test_data = (data.x_train, data.x_train), (data.x_test, data.x_test)
     history = train(settings, name, model, mse, recipe, train_data, test_data)
-    return model, history, f"{data.source} · {recipe} · weights of seed {seed}"
+    dead = dead_places(model, data.x_train[:IMAGES])
+    state = f"dead after training: {' and '.join(dead)}" if dead else "alive after training"
+    seeds = f"seed {settings.seed} (weights {seed}, {state})"
+    return model, history, f"{data.source} · {recipe} · {seeds}"
 
 
 @functools.cache
 def alive_seed(settings: Settings) -> int:
     """The first seed, from ``settings.seed`` on, whose weights do not begin dead."""
-    return find_alive_seed(autoencoder, mnist32(settings).x_train, settings.seed)
+    return find_alive_seed(
+        autoencoder, mnist32(settings).x_train, recipes(settings)[0], settings.seed
+    )
 
 
 def run(settings: Settings) -> None:
@@ -198,9 +205,6 @@ def figure_2(settings: Settings) -> None:
         },
     )
     publish(settings, page, figure, started)
-
-
-PUBLISHED_LOG = (0.2413, 0.1883, 0.1797, 0.1747, 0.1708, 0.1677, 0.1651, 0.1630, 0.1613, 0.1600)
 
 
 def baselines(x_train: Array, x_test: Array) -> dict[str, float]:

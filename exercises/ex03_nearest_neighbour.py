@@ -65,10 +65,10 @@ def run(settings: Settings) -> None:
         "course's own run: 70.2 93.4 27.4 22.1 22.9 14.9 28.4 28.2 22.4 24.1 %.",
         stamp,
         {
-            **{f"accuracy_per_digit_first_{n}": a for n, a in accuracies.items()},
-            **{f"macro_first_{n}": a.mean() for n, a in accuracies.items()},
+            **{f"accuracy_percent_per_digit_first_{n}": a for n, a in accuracies.items()},
+            **{f"macro_percent_first_{n}": a.mean() for n, a in accuracies.items()},
             **{
-                f"micro_first_{n}": 100 * (predicted[:n] == data.y_test[:n]).mean()
+                f"micro_percent_first_{n}": 100 * (predicted[:n] == data.y_test[:n]).mean()
                 for n in accuracies
             },
             "chance": chance,
@@ -119,14 +119,18 @@ def shuffled_hits(settings: Settings, train_codes: Array, z: Array, labels: Arra
 def chance_answer(chance: dict[str, Array], shuffled: Array, n: int) -> str:
     """Question 3b, answered from the measurement."""
     z = chance["z"]
-    listing = ", ".join(f"{digit} ({z[digit]:+.0f})" for digit in np.argsort(-z))
+    listing = ", ".join(f"{digit} ({z[digit]:+.1f})" for digit in np.argsort(-z))
     below = [str(digit) for digit in range(10) if z[digit] < 3]
     return (
         f"Chance gives {chance['hits']:.1f} of {n:,} (sd {chance['sd']:.1f}), and shuffled codes "
         f"gave {shuffled.mean():.1f} (sd {shuffled.std(ddof=1):.1f}, 20 shuffles); the report's "
         f"430 is its own result. Here {chance['right'].sum()} are right. Standard deviations above "
         f"chance: {listing}. "
-        + (f"Not significantly (below +3): {', '.join(below)}." if below else "All beat chance.")
+        + (
+            f"Not clearly (below +3, which chance exceeds once in 740): {', '.join(below)}."
+            if below
+            else "All beat chance."
+        )
     )
 
 

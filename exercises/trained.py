@@ -1,8 +1,9 @@
 """Train a model, or take it up where an earlier run left it.
 
 Trained models lie in ``<out>/models/`` under a name that is a digest of everything they depend
-on: initial weights, data, training settings, and the code of the library that trains. Change any
-of it and the model is trained anew; change nothing and a later exercise gets it at once.
+on: architecture, initial weights, data, training settings, and the code of the library that
+trains. Change any of it and the model is trained anew; change nothing and a later exercise gets
+it at once.
 """
 
 from __future__ import annotations
@@ -16,10 +17,19 @@ import numpy as np
 import nnscratch
 from exercises.common import Settings
 from nnscratch.layers import Layer
+from nnscratch.layers.base import all_parts
 from nnscratch.optimizers import Adam, cosine_decay
 from nnscratch.training import Data, History, Loss, fit
 
-TRAINING_CODE = ("kernels", "layers", "models", "losses.py", "optimizers.py", "training.py")
+TRAINING_CODE = (
+    "kernels",
+    "layers",
+    "models",
+    "data_checks.py",
+    "losses.py",
+    "optimizers.py",
+    "training.py",
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,8 @@ def train(
 ) -> History:
     """Train ``model`` in place, or load it; the loss on ``validation`` is recorded, not used."""
     key = hashlib.sha256(f"{recipe} {settings.seed} {loss.__name__}".encode())
-    for array in (*model.params.values(), *data, *validation):
+    key.update("\n".join(map(_describe, all_parts(model))).encode())
+    for array in (*model.params.values(), *model.state.values(), *data, *validation):
         key.update(np.ascontiguousarray(array).data)
     key.update(_code_digest())
     path = settings.out / "models" / f"{name}-{key.hexdigest()[:12]}.npz"
@@ -77,6 +88,14 @@ def train(
         validation=validation,
         checkpoint=path,
     )
+
+
+def _describe(layer: Layer) -> str:
+    """The layer's class and settings, which say what its weights (hashed as well) do not."""
+    plain = {k: v for k, v in vars(layer).items() if isinstance(v, int | float | str | tuple)}
+    del plain["cache"]
+    plain.pop("batch_size", None)
+    return f"{type(layer).__name__} {sorted(plain.items())}"
 
 
 def _code_digest() -> bytes:

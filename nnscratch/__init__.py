@@ -4,6 +4,26 @@ Start with `nnscratch.layers.dense`, then `nnscratch.layers.base` and
 `nnscratch.layers.convolution`; `nnscratch.gradcheck` tells you what you broke.
 """
 
+from nnscratch import (
+    checkpoint,
+    initializers,
+    kernels,
+    layers,
+    losses,
+    models,
+    optimizers,
+    training,
+)
 from nnscratch.kernels import use_kernels
 
-__all__ = ["use_kernels"]
+__all__ = [
+    "checkpoint",
+    "initializers",
+    "kernels",
+    "layers",
+    "losses",
+    "models",
+    "optimizers",
+    "training",
+    "use_kernels",
+]

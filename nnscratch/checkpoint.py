@@ -72,8 +72,8 @@ def load_checkpoint(
     groups = _read(Path(path))
     for group, arrays in (("params", model.params), ("state", model.state)):
         _check_fit(path, groups[group], arrays)
-    if optimizer is not None and "steps" not in groups["optimizer"]:
-        raise ValueError(f"{path} holds a model but no optimiser; load it without one.")
+    if optimizer is not None:
+        _check_optimizer(path, groups["optimizer"], optimizer, model.params)
     if check_run is not None:
         check_run(groups["run"])
     for group, arrays in (("params", model.params), ("state", model.state)):
@@ -112,4 +112,18 @@ def _check_fit(path: str | Path, saved: dict[str, Array], wanted: dict[str, Arra
             raise ValueError(
                 f"{path} is of another architecture: {key} is {a.dtype} {a.shape} there and "
                 f"{b.dtype} {b.shape} in the model. {advice}"
+            )
+
+
+def _check_optimizer(
+    path: str | Path, saved: dict[str, Array], optimizer: Optimizer, params: dict[str, Array]
+) -> None:
+    if "steps" not in saved:
+        raise ValueError(f"{path} holds a model but no optimiser; load it without one.")
+    for name in saved.keys() - {"steps"}:
+        moment, key = name.split(".", 1)
+        if moment not in optimizer.moments or saved[name].shape != params[key].shape:
+            raise ValueError(
+                f"{path} is of another optimiser: it has {name} {saved[name].shape}, which does "
+                f"not fit {type(optimizer).__name__}. Use the optimiser of the run that saved it."
             )

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+def check_writable(folder: Path) -> None:
+    """Make ``folder`` if need be; raise an OSError that says so if it cannot be written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OSError(
+            f"cannot write to the folder {folder} ({error.strerror}); name one that you may "
+            "write to, on a disk with space left."
+        ) from error
 
 
 @contextmanager

@@ -11,6 +11,16 @@ Shape = tuple[int, ...]
 Initializer = Callable[[Shape, int, int, np.random.Generator], Array]
 
 
+def check_initializer(initializer: Initializer) -> Initializer:
+    """Return ``initializer`` if it is a function; raise a TypeError that says what it must be."""
+    if not callable(initializer):
+        raise TypeError(
+            f"kernel_initializer is {initializer!r}; it must be a function of "
+            "nnscratch.initializers, such as he_uniform, not its name."
+        )
+    return initializer
+
+
 def glorot_uniform(shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
     """Uniform on [-a, a] with ``a = sqrt(6 / (fan_in + fan_out))``: variance 2/(fan_in + fan_out).
 

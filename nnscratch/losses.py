@@ -35,8 +35,10 @@ def mse(y: Array, target: Array, reduction: str = "mean") -> tuple[float, Array]
     ------
     ValueError
         If the shapes differ, or the reduction is none of the three.
+    TypeError
+        If the dtypes differ.
     """
-    _check_same_shape("mse", y, target)
+    _check_alike("mse", y, target)
     m = _terms(y.shape, reduction)
     difference = y - target
     return _total(difference**2) / m, difference * (2 / m)
@@ -72,12 +74,14 @@ def binary_crossentropy(
     ------
     ValueError
         If the shapes differ, a target lies outside [0, 1], or the reduction is none of the three.
+    TypeError
+        If the dtypes differ.
 
     References
     ----------
     Bishop, "Pattern Recognition and Machine Learning", 2006, Eqs. 4.90-4.91.
     """
-    _check_same_shape("binary_crossentropy", logits, target)
+    _check_alike("binary_crossentropy", logits, target)
     if target.size and not (target.min() >= 0 and target.max() <= 1):
         raise ValueError(
             f"binary_crossentropy: targets run from {target.min()} to {target.max()}; they are "
@@ -156,12 +160,14 @@ def gaussian_kl(
     ------
     ValueError
         If the shapes differ, or the reduction is none of the three.
+    TypeError
+        If the dtypes differ.
 
     References
     ----------
     Kingma & Welling, "Auto-encoding variational Bayes", ICLR 2014, appendix B.
     """
-    _check_same_shape("gaussian_kl", mu, logvar)
+    _check_alike("gaussian_kl", mu, logvar)
     m = _terms(mu.shape, reduction)
     var = np.exp(logvar)
     value = _total(mu**2 + var - 1 - logvar) / 2 / m
@@ -186,11 +192,18 @@ def _terms(shape: tuple[int, ...], reduction: str) -> int:
     return divisors[reduction]
 
 
-def _check_same_shape(name: str, y: Array, target: Array) -> None:
+def _check_alike(name: str, y: Array, target: Array) -> None:
+    if not isinstance(y, np.ndarray) or not isinstance(target, np.ndarray):
+        raise TypeError(f"{name}: output and target must be NumPy arrays; use np.asarray.")
     if y.shape != target.shape:
         raise ValueError(
             f"{name}: the output has shape {y.shape} but the target {target.shape}; they must "
             "be equal."
+        )
+    if y.dtype != target.dtype:
+        raise TypeError(
+            f"{name}: the output is {y.dtype} but the target {target.dtype}; convert the target "
+            f"once with target.astype(np.{y.dtype})."
         )
 
 

@@ -39,7 +39,14 @@ def confusion(labels: Array, predicted: Array, classes: int) -> Array:
     -------
     array (classes, classes)
         Rows sum to 1 (to 0 for a class without samples); the diagonal is the accuracy per class.
+
+    Raises
+    ------
+    ValueError
+        If a label is out of range.
     """
+    if min(labels.min(), predicted.min()) < 0 or max(labels.max(), predicted.max()) >= classes:
+        raise ValueError(f"labels must run from 0 to {classes - 1}; there are others.")
     counts = np.zeros((classes, classes))
     np.add.at(counts, (labels, predicted), 1)
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

@@ -51,6 +51,8 @@ class Optimizer:
 
     Attributes
     ----------
+    moments : tuple of str
+        What is kept for each parameter.
     state : dict of str to array
         ``steps (1,)`` and, from the first step on, the moments of each parameter.
 
@@ -59,6 +61,8 @@ class Optimizer:
     ValueError
         If the learning rate is not positive.
     """
+
+    moments: tuple[str, ...] = ()
 
     def __init__(self, learning_rate: float | Schedule) -> None:
         if not callable(learning_rate) and not learning_rate > 0:
@@ -77,13 +81,16 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If the keys of the two dicts differ.
+            If keys or shapes of the two dicts differ, or other parameters came in earlier steps.
         """
         if params.keys() != grads.keys():
             raise ValueError(
                 "params and grads must have the same keys; only one of them has "
                 f"{sorted(params.keys() ^ grads.keys())}."
             )
+        for key, p in params.items():
+            if p.shape != grads[key].shape:
+                raise ValueError(f"{key} has shape {p.shape} but its gradient {grads[key].shape}.")
         rate = self.learning_rate
         rate = float(rate(self.steps)) if callable(rate) else float(rate)
         self.state["steps"] += 1
@@ -98,6 +105,11 @@ class Optimizer:
         """The running array ``name``, zeros shaped like ``p`` at first."""
         if name not in self.state:
             self.state[name] = np.zeros_like(p)
+        if self.state[name].shape != p.shape:
+            raise ValueError(
+                f"the optimiser's {name} has shape {self.state[name].shape}, the parameter "
+                f"{p.shape}; make a new optimiser for every model."
+            )
         return self.state[name]
 
 
@@ -123,8 +135,10 @@ class SGD(Optimizer):
     3.5, so that the gradient is taken where the parameters are.
     """
 
+    moments = ("velocity",)
+
     def __init__(
-        self, learning_rate: float | Schedule, momentum: float = 0.0, nesterov: bool = False
+        self, learning_rate: float | Schedule = 0.01, momentum: float = 0.0, nesterov: bool = False
     ) -> None:
         super().__init__(learning_rate)
         if not 0 <= momentum < 1 or (nesterov and momentum == 0):
@@ -137,7 +151,7 @@ class SGD(Optimizer):
         if self.momentum == 0:
             p -= rate * g
             return
-        v = self.moment(f"v.{key}", p)
+        v = self.moment(f"velocity.{key}", p)
         v *= self.momentum
         v -= rate * g
         p += self.momentum * v - rate * g if self.nesterov else v
@@ -148,8 +162,8 @@ class Adam(Optimizer):
 
     With m and v the running means of g and g^2, zero at first, and t = 1 in the first step::
 
-        m <- beta1 * m + (1 - beta1) * g        mhat = m / (1 - beta1^t)
-        v <- beta2 * v + (1 - beta2) * g^2      vhat = v / (1 - beta2^t)
+        m <- beta_1 * m + (1 - beta_1) * g        mhat = m / (1 - beta_1^t)
+        v <- beta_2 * v + (1 - beta_2) * g^2      vhat = v / (1 - beta_2^t)
         p <- p - rate * weight_decay * p - rate * mhat / (sqrt(vhat) + epsilon)
 
     The hats undo the bias of having started at zero. The weight decay acts on p directly and not
@@ -158,37 +172,42 @@ class Adam(Optimizer):
     Parameters
     ----------
     learning_rate : float or function of the step number
-    beta1, beta2 : float in [0, 1)
+    beta_1, beta_2 : float in [0, 1)
     epsilon : float > 0
+        1e-8 as in the paper and in PyTorch; Keras takes 1e-7.
     weight_decay : float >= 0
 
     References
     ----------
-    Kingma & Ba, ICLR 2015, Algorithm 1; Loshchilov & Hutter, ICLR 2019, Algorithm 2.
+    Kingma & Ba, ICLR 2015, Algorithm 1; Loshchilov & Hutter, ICLR 2019, Algorithm 2, whose decay
+    is not multiplied by the learning rate but by its schedule only; here, as in PyTorch's AdamW,
+    it is multiplied by both.
     """
+
+    moments = ("m", "v")
 
     def __init__(
         self,
         learning_rate: float | Schedule = 1e-3,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(learning_rate)
-        if not (0 <= beta1 < 1 and 0 <= beta2 < 1 and epsilon > 0 and weight_decay >= 0):
+        if not (0 <= beta_1 < 1 and 0 <= beta_2 < 1 and epsilon > 0 and weight_decay >= 0):
             raise ValueError(
-                f"beta1={beta1}, beta2={beta2}, epsilon={epsilon}, weight_decay={weight_decay}: "
-                "the betas must lie in [0, 1), epsilon above 0, weight_decay at or above 0."
+                f"{beta_1=}, {beta_2=}, {epsilon=}, {weight_decay=}: the "
+                "betas must lie in [0, 1), epsilon above 0, weight_decay at or above 0."
             )
-        self.beta1, self.beta2 = float(beta1), float(beta2)
+        self.beta_1, self.beta_2 = float(beta_1), float(beta_2)
         self.epsilon, self.weight_decay = float(epsilon), float(weight_decay)
 
     def update(self, key: str, p: Array, g: Array, rate: float) -> None:
         m, v = self.moment(f"m.{key}", p), self.moment(f"v.{key}", p)
-        m += (1 - self.beta1) * (g - m)
-        v += (1 - self.beta2) * (g**2 - v)
-        mhat = m / (1 - self.beta1**self.steps)
-        vhat = v / (1 - self.beta2**self.steps)
+        m += (1 - self.beta_1) * (g - m)
+        v += (1 - self.beta_2) * (g**2 - v)
+        mhat = m / (1 - self.beta_1**self.steps)
+        vhat = v / (1 - self.beta_2**self.steps)
         p -= rate * self.weight_decay * p
         p -= rate * mhat / (np.sqrt(vhat) + self.epsilon)

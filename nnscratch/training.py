@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,11 +11,13 @@ import numpy as np
 from tqdm import tqdm
 
 from nnscratch.checkpoint import load_checkpoint, save_checkpoint
+from nnscratch.data_checks import Loss, check_data, check_samples, checksum_of, slices
+from nnscratch.files import check_writable
 from nnscratch.layers.base import Layer
+from nnscratch.layers.geometry import check_count
 from nnscratch.optimizers import Optimizer
 
 Array = np.ndarray
-Loss = Callable[[Array, Array], tuple[float, Array]]
 Data = tuple[Array, Array]
 
 
@@ -101,24 +102,34 @@ def fit(
     FloatingPointError
         If the loss stops being finite; the latest checkpoint is kept.
     """
-    _check_data("training", model, x, target, loss, batch_size)
+    epochs, batch_size = check_count(epochs, "epochs"), check_count(batch_size, "batch_size")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer is {optimizer!r}; it must be an Optimizer, such as Adam(1e-3).")
+    if validation is not None and not (isinstance(validation, tuple) and len(validation) == 2):
+        raise TypeError("validation must be a pair (x, target) of arrays.")
+    if patience is not None and (check_count(patience, "patience") and validation is None):
+        raise ValueError("patience needs validation data to watch.")
+    check_data("training", model, x, target, loss, batch_size)
     if validation is not None:
-        _check_data("validation", model, *validation, loss, batch_size)
-    if epochs < 1 or (patience is not None and (patience < 1 or validation is None)):
-        raise ValueError(
-            f"epochs={epochs}, patience={patience}: both must be at least 1, and patience needs "
-            "validation data."
-        )
+        check_data("validation", model, *validation, loss, batch_size)
     run = _Run(
         model,
         optimizer,
         np.random.default_rng(seed),
-        f"{len(x)} samples, {len(validation[0]) if validation else 0} to validate on, "
-        f"{batch_size=}, {seed=}, {patience=}, {type(optimizer).__name__}",
+        f"{len(x)} samples (checksum {checksum_of(x, target)}), "
+        f"{len(validation[0]) if validation else 0} to validate on, {batch_size=}, {seed=}, "
+        f"{patience=}, {type(optimizer).__name__}",
     )
-    if checkpoint is not None and Path(checkpoint).exists():
-        run.load(checkpoint)
+    if checkpoint is not None:
+        check_writable(Path(checkpoint).parent)
+        if Path(checkpoint).exists():
+            run.load(checkpoint)
     history = run.history
+    if len(history.loss) > epochs:
+        raise ValueError(
+            f"{checkpoint} has {len(history.loss)} epochs behind it, more than epochs={epochs}; "
+            "ask for at least as many, or give another checkpoint path."
+        )
     with tqdm(total=epochs * len(x), initial=len(history.loss) * len(x), unit=" samples",
               unit_scale=True, mininterval=0.5, disable=not progress) as bar:  # fmt: skip
         while len(history.loss) < epochs and not (patience and run.epochs_since_best() >= patience):
@@ -235,58 +246,19 @@ class _Run:
             )
 
 
-def _check_data(
-    what: str, model: Layer, x: Array, target: Array, loss: Loss, batch_size: int
-) -> None:
-    """Raise now what would otherwise be raised, or go unnoticed, in the middle of training."""
-    if len(x) == 0 or len(x) != len(target):
-        raise ValueError(
-            f"the {what} data has {len(x)} samples and {len(target)} targets; there must be as "
-            "many of both, and at least one."
-        )
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; it must be at least 1.")
-    model.check_input(x)
-    for name, array in (("x", x), ("target", target)):
-        if not np.isfinite(array).all():
-            sample = np.argwhere(~np.isfinite(array))[0, 0]
-            raise ValueError(
-                f"the {what} data's {name} holds NaN or infinity, first in sample {sample}; "
-                "leave such samples out or mend them."
-            )
-    for batch in _slices(len(x), batch_size):  # does the loss take these targets?
-        part = target[batch]
-        try:
-            _, dy = loss(np.zeros((len(part), *model.built_shape), model.dtype), part)
-        except (ValueError, TypeError) as error:
-            where = f"the {what} targets {batch.start} to {batch.start + len(part) - 1}"
-            raise type(error)(f"{where} do not suit the loss: {error}") from error
-        if dy.dtype != model.dtype:
-            raise TypeError(
-                f"the {what} target is {target.dtype} and makes the gradient {dy.dtype}, but the "
-                f"model is {model.dtype}. Convert it once with target.astype(np.{model.dtype})."
-            )
-
-
 def predict(model: Layer, x: Array, batch_size: int = 500) -> Array:
     """The outputs for all of ``x``, at least one sample, in evaluation mode, batch by batch."""
-    _check_not_empty(x)
-    return np.concatenate([model.forward(x[batch]) for batch in _slices(len(x), batch_size)])
+    check_samples("x", x)
+    return np.concatenate([model.forward(x[batch]) for batch in slices(len(x), batch_size)])
 
 
 def evaluate(model: Layer, x: Array, target: Array, loss: Loss, batch_size: int = 500) -> float:
-    """The loss over all samples in evaluation mode, each sample counting the same."""
-    _check_not_empty(x)
+    """The loss over all samples in evaluation mode, each sample counting the same.
+
+    Batches are averaged with their sizes as weights, so the loss must be a mean over samples.
+    """
+    check_samples("x", x)
     total = 0.0
-    for batch in _slices(len(x), batch_size):
+    for batch in slices(len(x), batch_size):
         total += loss(model.forward(x[batch]), target[batch])[0] * len(x[batch])
     return total / len(x)
-
-
-def _check_not_empty(x: Array) -> None:
-    if len(x) == 0:
-        raise ValueError(f"x has shape {x.shape}, no samples; at least one is needed.")
-
-
-def _slices(n: int, size: int) -> Iterator[slice]:
-    return (slice(i, i + size) for i in range(0, n, size))

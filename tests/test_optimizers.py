@@ -192,7 +192,8 @@ def test_bad_momentum(momentum, nesterov):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"beta1": 1.0}, {"beta2": 1.0}, {"beta1": -0.1}, {"epsilon": 0.0}, {"weight_decay": -1}]
+    "bad",
+    [{"beta_1": 1.0}, {"beta_2": 1.0}, {"beta_1": -0.1}, {"epsilon": 0.0}, {"weight_decay": -1}],
 )
 def test_bad_adam_numbers(bad):
     ((name, value),) = bad.items()

@@ -191,12 +191,20 @@ WRONG = {
     "target shape": ({"target": TARGET[:, 0]}, ValueError, r", 1\) but the target \(\d+,\)"),
     "nan": ({"x": with_nan(X, 7, 1)}, ValueError, "training data's x holds NaN.*in sample 7"),
     "nan target": ({"target": with_nan(TARGET, 9)}, ValueError, "target holds NaN.*in sample 9"),
-    "empty": ({"x": X[:0], "target": TARGET[:0]}, ValueError, "training data has 0 samples and 0"),
+    "empty": (
+        {"x": X[:0], "target": TARGET[:0]},
+        ValueError,
+        "training data's x has shape .*no samples",
+    ),
     "lengths": ({"target": TARGET[:9]}, ValueError, "10 samples and 9 targets"),
-    "epochs": ({"epochs": 0}, ValueError, "epochs=0.*at least 1"),
-    "batch size": ({"batch_size": 0}, ValueError, "batch_size is 0; it must be at least 1"),
-    "patience": ({"patience": 2}, ValueError, "patience=2: .*patience needs validation data"),
-    "no patience": ({"patience": 0, "validation": (X, TARGET)}, ValueError, "patience=0.*at least"),
+    "epochs": ({"epochs": 0}, ValueError, "epochs is 0; .*>= 1"),
+    "batch size": ({"batch_size": 0}, ValueError, "batch_size is 0; .*>= 1"),
+    "patience": ({"patience": 2}, ValueError, "patience needs validation data"),
+    "no patience": (
+        {"patience": 0, "validation": (X, TARGET)},
+        ValueError,
+        "patience is 0; .*>= 1",
+    ),
     "validation shape": ({"validation": (X.T, X.T)}, ValueError, r"x has shape \(2, 10\)"),
     "late nan": ({"validation": (X, with_nan(X, 3))}, ValueError, "validation data's t.* sample 3"),
     "validation lengths": ({"validation": (X, X[:3])}, ValueError, "validation data has 10 .* 3 t"),
@@ -253,3 +261,37 @@ def test_validation_loss_that_is_not_finite_is_no_best_epoch():
     options = {"validation": make_data(7), "patience": 2, "epochs": 5}
     with pytest.raises(FloatingPointError, match=r"validation loss became nan.*epoch 2"):
         train(make_model(), X, TARGET, loss=loss, optimizer=optimizer, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"epochs": 1.5}, ValueError, "epochs is 1.5"),
+        ({"batch_size": 8.0}, ValueError, "batch_size is 8.0"),
+        ({"optimizer": "adam"}, TypeError, "must be an Optimizer"),
+        ({"validation": X}, TypeError, "a pair"),
+        ({"target": X.tolist()}, TypeError, "is a list"),
+    ],
+)
+def test_arguments_of_another_kind(options, error, words):
+    given = {"x": X, "target": TARGET, "optimizer": Adam(1e-3)} | options
+    x, target = given.pop("x"), given.pop("target")
+    with pytest.raises(error, match=words):
+        train(make_model(), x, target, **given)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_refused_before_training(tmp_path):
+    (tmp_path / "file").write_text("")
+    model = make_model()
+    before = {key: array.copy() for key, array in arrays(model).items()}
+    with pytest.raises(OSError, match="cannot write to the folder"):
+        train(model, X, TARGET, optimizer=Adam(1e-3), checkpoint=tmp_path / "file" / "a.npz")
+    assert_same_bits(arrays(model), before)
+
+
+def test_a_checkpoint_with_more_epochs_or_other_data_is_refused(tmp_path):
+    train(make_model(), X, TARGET, optimizer=Adam(1e-3), checkpoint=tmp_path / "a", epochs=3)
+    with pytest.raises(ValueError, match="3 epochs behind it, more than epochs=2"):
+        train(make_model(), X, TARGET, optimizer=Adam(1e-3), checkpoint=tmp_path / "a", epochs=2)
+    with pytest.raises(ValueError, match="checksum"):
+        train(make_model(), X + 1, TARGET, optimizer=Adam(1e-3), checkpoint=tmp_path / "a")

@@ -194,9 +194,8 @@ def _embedded(remote: fetch.Remote, error: OSError | None = None) -> Dataset:
 
 def _source(remote: fetch.Remote, arrays: Arrays, place: str) -> str:
     n_train, n_test = len(arrays[0]), len(arrays[2])
-    if (n_train, n_test) == OFFICIAL_SIZES[remote.name]:
-        return f"{remote.name}, {n_train:,} + {n_test:,} official images {place}"
-    return f"part of {remote.name}, {n_train:,} + {n_test:,} images {place}"
+    part = "" if (n_train, n_test) == OFFICIAL_SIZES[remote.name] else "part of "
+    return f"{part}{remote.name}, {n_train:,} + {n_test:,} images {place}"
 
 
 def _dataset(remote: fetch.Remote, arrays: Arrays, source: str) -> Dataset:

@@ -76,15 +76,17 @@ def check_gradients(
     Raises
     ------
     TypeError
-        If x is not float64.
+        If the layer or x is not float64.
     ValueError
         If the layer is not built for this x.
     """
-    if not isinstance(x, np.ndarray) or x.dtype != np.float64:
+    if getattr(layer, "dtype", np.float64) != np.float64:
         raise TypeError(
-            "check_gradients needs a float64 array x, and a layer built with dtype=np.float64: "
+            f"check_gradients needs a layer built with dtype=np.float64, not {layer.dtype}: "
             "float32 has too few digits for differences."
         )
+    if not isinstance(x, np.ndarray) or x.dtype != np.float64:
+        raise TypeError("check_gradients needs a float64 array x; convert it with x.astype(float).")
     layer.check_input(x)
     rng = np.random.default_rng(seed)
     runner = Runner(layer, x, training)

@@ -63,4 +63,4 @@ def use_kernels(name: str) -> None:
             globals()[kernel] = getattr(IMPLEMENTATIONS[name], kernel)
 
 
-use_kernels(os.environ.get("NNSCRATCH_KERNELS", "reference"))
+use_kernels(os.environ.get("NNSCRATCH_KERNELS") or "reference")

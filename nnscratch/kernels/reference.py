@@ -249,7 +249,8 @@ def upsample2d(x: Array, size: Pair, interpolation: str) -> Array:
     if interpolation == "nearest":
         return x.repeat(size[0], axis=1).repeat(size[1], axis=2)
     U_h, U_w = (bilinear_matrix(x.shape[a + 1], size[a]).astype(x.dtype) for a in (0, 1))
-    return np.einsum("ph,nhwc,qw->npqc", U_h, x, U_w, optimize=True)
+    y = np.einsum("ph,nhwc,qw->npqc", U_h, x, U_w, optimize=True)
+    return np.ascontiguousarray(y)
 
 
 def upsample2d_input_gradient(dy: Array, size: Pair, interpolation: str) -> Array:
@@ -268,7 +269,8 @@ def upsample2d_input_gradient(dy: Array, size: Pair, interpolation: str) -> Arra
     if interpolation == "nearest":
         return dy.reshape(N, H, fh, W, fw, C).sum(axis=(2, 4))
     U_h, U_w = (bilinear_matrix(n, f).astype(dy.dtype) for n, f in ((H, fh), (W, fw)))
-    return np.einsum("ph,npqc,qw->nhwc", U_h, dy, U_w, optimize=True)
+    dx = np.einsum("ph,npqc,qw->nhwc", U_h, dy, U_w, optimize=True)
+    return np.ascontiguousarray(dx)
 
 
 def bilinear_matrix(n: int, factor: int) -> Array:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from nnscratch.layers.gathered import GatheredArrays
 from nnscratch.layers.geometry import check_shape
 
 Array = np.ndarray
@@ -123,7 +124,7 @@ class Layer:
             raise ValueError(
                 f"{self.name}: {what} has shape {array.shape} but "
                 + (expected if wanted[0] == "N" else f"{shape} is expected")
-                + ". Images are channels-last."
+                + (". Images are channels-last." if len(wanted) == 4 else ".")
             )
         if array.dtype != self.dtype:
             raise TypeError(
@@ -144,17 +145,23 @@ class Composite(Layer):
         self.parts = parts
         self.cache = ()
 
+    def _gather(self, what: str) -> dict[str, Array]:
+        parts = self.parts.items()
+        return GatheredArrays(
+            {f"{name}.{k}": v for name, part in parts for k, v in getattr(part, what).items()}
+        )
+
     @property
     def params(self) -> dict[str, Array]:  # type: ignore[override]
-        return {f"{n}.{k}": v for n, part in self.parts.items() for k, v in part.params.items()}
+        return self._gather("params")
 
     @property
     def grads(self) -> dict[str, Array]:  # type: ignore[override]
-        return {f"{n}.{k}": v for n, part in self.parts.items() for k, v in part.grads.items()}
+        return self._gather("grads")
 
     @property
     def state(self) -> dict[str, Array]:  # type: ignore[override]
-        return {f"{n}.{k}": v for n, part in self.parts.items() for k, v in part.state.items()}
+        return self._gather("state")
 
     def multiply_adds(self) -> int:
         return sum(part.multiply_adds() for part in self.parts.values())
@@ -175,6 +182,11 @@ class Sequential(Composite):
         Of the generator that all initial weights are drawn from, in the order of the layers.
     dtype : float32 or float64
 
+    Notes
+    -----
+    A layer that was built before, for the same shape and dtype, keeps its parameters: so part of
+    a trained network can go on in a new one.
+
     Raises
     ------
     ValueError
@@ -189,6 +201,8 @@ class Sequential(Composite):
         seed: int | Sequence[int] = 0,
         dtype: DTypeLike = np.float32,
     ) -> None:
+        if isinstance(layers, Layer):
+            raise TypeError(f"Sequential needs a list of layers, got one {layers.name} layer.")
         self.layers = list(layers)
         if not self.layers:
             raise ValueError("Sequential needs at least one layer, got an empty list.")
@@ -202,19 +216,35 @@ class Sequential(Composite):
                 "pass only, so make a new object for every place."
             )
         super().__init__({f"{i}.{layer.name}": layer for i, layer in enumerate(self.layers)})
-        self.build(input_shape, np.random.default_rng(seed), dtype)
+        self._build(input_shape, np.random.default_rng(seed), dtype, keep=True)
 
     def build(self, input_shape: Shape, rng: np.random.Generator, dtype: DTypeLike) -> Shape:
-        """Build every layer for the output shape of the one before it."""
+        """Build every layer anew for the output shape of the one before it."""
+        return self._build(input_shape, rng, dtype, keep=False)
+
+    def _build(
+        self, input_shape: Shape, rng: np.random.Generator, dtype: DTypeLike, keep: bool
+    ) -> Shape:
         self.input_shape, self.dtype = check_shape(input_shape), np.dtype(dtype)
         shape = self.input_shape
         for name, layer in self.parts.items():
             try:
-                shape = layer.build(shape, rng, dtype)
+                if keep and hasattr(layer, "built_shape"):
+                    shape = self._keep(layer, shape)
+                else:
+                    shape = layer.build(shape, rng, dtype)
             except ValueError as error:
                 raise ValueError(f"layer {name} cannot take inputs of {shape}: {error}") from error
         self.built_shape = shape
         return shape
+
+    def _keep(self, layer: Layer, shape: Shape) -> Shape:
+        if layer.input_shape != shape or layer.dtype != self.dtype:
+            raise ValueError(
+                f"it was built before, for {layer.dtype} inputs of {layer.input_shape}, and this "
+                f"model is {self.dtype}; make a new object."
+            )
+        return layer.built_shape
 
     def output_shape(self, input_shape: Shape) -> Shape:
         for layer in self.layers:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nnscratch import kernels
-from nnscratch.initializers import Initializer, glorot_uniform
+from nnscratch.initializers import Initializer, check_initializer, glorot_uniform
 from nnscratch.layers.base import Array, Layer, Shape
 from nnscratch.layers.geometry import (
     Padding,
@@ -77,7 +77,7 @@ class Conv2D(Layer):
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.strides = pair(strides, "strides")
         self.padding = check_padding(padding)
-        self.kernel_initializer = kernel_initializer
+        self.kernel_initializer = check_initializer(kernel_initializer)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         H, W, _ = check_image_shape(input_shape)
@@ -179,7 +179,7 @@ class Conv2DTranspose(Layer):
         self.output_padding = (
             None if output_padding is None else pair(output_padding, "output_padding", 0)
         )
-        self.kernel_initializer = kernel_initializer
+        self.kernel_initializer = check_initializer(kernel_initializer)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         H, W, _ = check_image_shape(input_shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnscratch.initializers import Initializer, glorot_uniform
+from nnscratch.initializers import Initializer, check_initializer, glorot_uniform
 from nnscratch.layers.base import Array, Layer, Shape
 from nnscratch.layers.geometry import check_count
 
@@ -42,7 +42,7 @@ class Dense(Layer):
     def __init__(self, units: int, kernel_initializer: Initializer = glorot_uniform) -> None:
         super().__init__()
         self.units = check_count(units, "units")
-        self.kernel_initializer = kernel_initializer
+        self.kernel_initializer = check_initializer(kernel_initializer)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 1:

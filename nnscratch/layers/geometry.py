@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
 
 Pair = tuple[int, int]
@@ -63,17 +63,23 @@ def check_padding(padding: Padding) -> str | Pads:
     ValueError
         If it is anything else, or negative.
     """
-    if isinstance(padding, str):
-        if padding in ("same", "valid"):
-            return padding
-    elif isinstance(padding, Sequence) and len(padding) == 2:
-        height, width = padding[0], padding[1]
-        if not isinstance(height, str) and not isinstance(width, str):
-            return pair(height, "padding of the height", 0), pair(width, "padding of the width", 0)
+    if padding in ("same", "valid"):
+        return str(padding)
+    if not isinstance(padding, str) and _is_pair(padding, _is_pair_of_counts):
+        (top, bottom), (left, right) = padding
+        return (int(top), int(bottom)), (int(left), int(right))
     raise ValueError(
-        f'padding is {padding!r}; it must be "same", "valid" or a pair of pairs '
+        f'padding is {padding!r}; it must be "same", "valid" or a pair of pairs of ints >= 0, '
         "((top, bottom), (left, right))."
     )
+
+
+def _is_pair(value: object, accepts: Callable[[object], bool]) -> bool:
+    return isinstance(value, Sequence) and len(value) == 2 and all(map(accepts, value))
+
+
+def _is_pair_of_counts(value: object) -> bool:
+    return _is_pair(value, lambda n: is_int(n) and n >= 0)  # type: ignore[operator]
 
 
 def resolve_padding(padding: str | Pads, size: Pair, kernel: Pair, strides: Pair) -> Pads:

@@ -94,7 +94,7 @@ class BatchNormalization(Layer):
             mean, var = self.state["mean"], self.state["var"]
         s = 1 / np.sqrt(var + self.epsilon)
         xhat = (x - mean) * s
-        self.cache = (xhat, s.copy(), training)
+        self.cache = (xhat, s, training)
         return self.params["gamma"] * xhat + self.params["beta"]
 
     def backward(self, dy: Array) -> Array:

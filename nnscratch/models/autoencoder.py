@@ -22,11 +22,16 @@ class Autoencoder(Composite):
 
     Raises
     ------
-    ValueError
-        If the two do not fit.
+    ValueError, TypeError
+        If the two do not fit, or are no Sequentials.
     """
 
     def __init__(self, encoder: Sequential, decoder: Sequential) -> None:
+        for half in (encoder, decoder):
+            if not isinstance(half, Sequential):
+                raise TypeError(f"encoder and decoder must be Sequentials, got {half!r}.")
+        if encoder is decoder:
+            raise ValueError("encoder and decoder are the same object; make two.")
         super().__init__({"encoder": encoder, "decoder": decoder})
         if encoder.built_shape != decoder.input_shape or encoder.dtype != decoder.dtype:
             raise ValueError(

@@ -94,7 +94,7 @@ def test_official_data(load, official):
     assert d.x_train.dtype == np.float32
     assert np.bincount(d.y_train).sum() == 60_000
     assert np.bincount(d.y_test, minlength=10).min() >= 892  # the fives of MNIST
-    assert d.source == f"{d.name}, 60,000 + 10,000 official images from NNSCRATCH_DATA"
+    assert d.source == f"{d.name}, 60,000 + 10,000 images from NNSCRATCH_DATA"
 
 
 def test_official_cifar(official):

@@ -85,7 +85,7 @@ def test_seeds():
         ([MaxPooling2D(4), Conv2D(2, 3, padding="valid")], r"layer 1\.conv2d .*height 3 is larger"),
         (
             [Flatten(), Sequential([ReLU(), Conv2D(2, 3)], (4, 4, 1))],
-            r"layer 1\.sequential .*\(64,\): layer 1\.conv2d cannot take inputs of \(64,\)",
+            r"layer 1\.sequential .*\(64,\): it was built before, for float32 .*\(4, 4, 1\)",
         ),
     ],
 )
@@ -124,6 +124,28 @@ def test_input_shapes_that_are_none(shape):
         Sequential([ReLU()], shape)
 
 
+def test_layers_that_were_built_keep_their_parameters():
+    trained = Sequential([Dense(4), ReLU(), Dense(2)], (3,), seed=1)
+    weights = trained.params["0.dense.W"].copy()
+    other = Sequential([*trained.layers[:2], Dense(5)], (3,), seed=2)
+    np.testing.assert_array_equal(other.params["0.dense.W"], weights)
+    with pytest.raises(ValueError, match=r"built before, for float32 inputs of \(3,\).*float64"):
+        Sequential(trained.layers, (3,), dtype=np.float64)
+    trained.build((3,), np.random.default_rng(5), np.float32)
+    assert (trained.params["0.dense.W"] != weights).all()
+
+
+def test_setting_a_gathered_parameter_reaches_the_layer():
+    model = Sequential([Dense(2)], (3,))
+    copied = copy.deepcopy(model.params)
+    copied["0.dense.W"] = np.zeros(1)  # a plain dict of copies
+    model.params["0.dense.W"] = np.ones((3, 2))
+    np.testing.assert_array_equal(model.layers[0].params["W"], np.ones((3, 2), np.float32))
+    assert model.params["0.dense.W"].dtype == np.float32
+    with pytest.raises(ValueError, match=r"W has shape \(3, 2\); it cannot be set .* \(2, 3\)"):
+        model.params["0.dense.W"] = np.ones((2, 3))
+
+
 def test_a_nested_sequential_is_a_layer_like_any_other():
     def layers():
         return [Conv2D(2, 3), ReLU(), Flatten(), Dense(3)]
@@ -135,6 +157,8 @@ def test_a_nested_sequential_is_a_layer_like_any_other():
     names = "0.sequential.0.conv2d.W 0.sequential.0.conv2d.b 2.dense.W 2.dense.b"
     assert list(nested.params) == names.split()
     assert nested.params["0.sequential.0.conv2d.W"] is first[0].params["W"]
+    for mine, theirs in zip(nested.params.values(), flat.params.values(), strict=True):
+        theirs[...] = mine
     x, dy = normal(2, 4, 4, 1, dtype=np.float32), normal(2, 3, dtype=np.float32)
     np.testing.assert_array_equal(nested.forward(x), flat.forward(x))
     np.testing.assert_array_equal(nested.backward(dy), flat.backward(dy))

@@ -11,14 +11,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from exercises.trained import Recipe
 from nnscratch.losses import mse
 from nnscratch.models import Autoencoder
 from nnscratch.optimizers import Adam
 from nnscratch.training import Array, fit
 
-IMAGES = 256  # to look at; an axis that is zero for all of them hardly ever recovers
-PROBE_ITERATIONS = 150
-BATCH_SIZE = 32
+IMAGES = 256  # to look at
+TRIAL_ITERATIONS = 150
 
 
 def dead_places(model: Autoencoder, images: Array) -> list[str]:
@@ -30,8 +30,16 @@ def dead_places(model: Autoencoder, images: Array) -> list[str]:
     return [place for place, is_alive in zip(places, alive, strict=True) if not is_alive]
 
 
-def find_alive_seed(make: Callable[[int], Autoencoder], x: Array, seed: int) -> int:
-    """A seed whose start is alive, and still alive after a short trial training.
+def train_a_little(model: Autoencoder, x: Array, recipe: Recipe, seed: int) -> None:
+    """`TRIAL_ITERATIONS` steps of ``recipe``, in place, at its first learning rate."""
+    n = TRIAL_ITERATIONS * recipe.batch_size
+    images = x[np.arange(n) % len(x)]  # going round if there are fewer
+    fit(model, images, images, loss=mse, optimizer=Adam(recipe.learning_rate), epochs=1,
+        batch_size=recipe.batch_size, seed=seed, progress=False)  # fmt: skip
+
+
+def find_alive_seed(make: Callable[[int], Autoencoder], x: Array, recipe: Recipe, seed: int) -> int:
+    """A seed whose weights are alive at the start, and still after a short trial training.
 
     Seeds are tried in the order seed, seed + 1000, seed + 2000, ..., and what was found at each
     is printed.
@@ -41,30 +49,24 @@ def find_alive_seed(make: Callable[[int], Autoencoder], x: Array, seed: int) -> 
     make : function seed -> Autoencoder
     x : array (N, H, W, 1)
         Training images.
+    recipe : Recipe
+        How the model is going to be trained.
     seed : int
 
     Raises
     ------
     ValueError
-        If a hundred starts are dead.
+        If a hundred seeds are dead.
     """
     for candidate in range(seed, seed + 100_000, 1000):
-        dead = dead_places(make(candidate), x[:IMAGES])
-        when = "at the start"
+        model, when = make(candidate), "at the start"
+        dead = dead_places(model, x[:IMAGES])
         if not dead:
-            trial = make(candidate)
-            trial_images = _first_samples(x, PROBE_ITERATIONS * BATCH_SIZE)
-            fit(trial, trial_images, trial_images, loss=mse, optimizer=Adam(3e-4), epochs=1,
-                batch_size=BATCH_SIZE, seed=candidate, progress=False)  # fmt: skip
-            dead = dead_places(trial, x[:IMAGES])
-            when = f"after {len(trial_images) // BATCH_SIZE} iterations"
+            train_a_little(model, x, recipe, candidate)
+            when = f"after {TRIAL_ITERATIONS} iterations"
+            dead = dead_places(model, x[:IMAGES])
         verdict = f"dead {' and '.join(dead)} {when}, drawing another" if dead else f"alive {when}"
         print(f"  weights of seed {candidate}: {verdict}", flush=True)
         if not dead:
             return candidate
     raise ValueError(f"100 seeds from {seed} on began dead; give another --seed.")
-
-
-def _first_samples(x: Array, n: int) -> Array:
-    """n samples, going round if there are fewer."""
-    return x[np.arange(n) % len(x)]

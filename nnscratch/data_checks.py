@@ -1,0 +1,61 @@
+"""What is asked of training data before any work is done with it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from nnscratch.layers.base import Layer
+
+Array = np.ndarray
+Loss = Callable[[Array, Array], tuple[float, Array]]
+
+
+def check_data(
+    what: str, model: Layer, x: Array, target: Array, loss: Loss, batch_size: int
+) -> None:
+    """Raise now what would otherwise be raised, or go unnoticed, in the middle of training."""
+    for name, array in (("x", x), ("target", target)):
+        check_samples(f"the {what} data's {name}", array)
+    if len(x) != len(target):
+        raise ValueError(
+            f"the {what} data has {len(x)} samples and {len(target)} targets; there must be as "
+            "many of both."
+        )
+    model.check_input(x)
+    for batch in slices(len(x), batch_size):  # does the loss take these targets?
+        part = target[batch]
+        try:
+            loss(np.zeros((len(part), *model.built_shape), model.dtype), part)
+        except (ValueError, TypeError) as error:
+            where = f"the {what} targets {batch.start} to {batch.start + len(part) - 1}"
+            raise type(error)(f"{where} do not suit the loss: {error}") from error
+
+
+def check_samples(what: str, array: Array) -> None:
+    """Raise a TypeError or ValueError unless ``array`` holds samples, and finite numbers only."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{what} is a {type(array).__name__}; it must be a NumPy array.")
+    if array.ndim == 0 or len(array) == 0:
+        raise ValueError(f"{what} has shape {array.shape}, no samples; at least one is needed.")
+    if not np.isfinite(array).all():
+        sample = np.argwhere(~np.isfinite(array))[0, 0]
+        raise ValueError(
+            f"{what} holds NaN or infinity, first in sample {sample}; leave such samples out or "
+            "mend them."
+        )
+
+
+def checksum_of(*arrays: Array) -> str:
+    """CRC-32 of the bytes of all arrays, to tell one data set from another."""
+    checksum = 0
+    for array in arrays:
+        checksum = zlib.crc32(np.ascontiguousarray(array).data, checksum)
+    return f"{checksum:08x}"
+
+
+def slices(n: int, size: int) -> Iterator[slice]:
+    """The batches of ``size`` that n samples make, in order; the last may be smaller."""
+    return (slice(i, i + size) for i in range(0, n, size))
