@@ -65,8 +65,13 @@ def train(
     recipe: Recipe,
     data: Data,
     validation: Data,
+    first_look: int | None = None,
 ) -> History:
-    """Train ``model`` in place, or load it; the loss on ``validation`` is recorded, not used."""
+    """Train ``model`` in place, or load it; the loss on ``validation`` is recorded, not used.
+
+    With ``first_look``, training that starts from nothing stops after so many epochs; calling
+    again without it goes on to the end.
+    """
     key = hashlib.sha256(f"{recipe} {settings.seed} {loss.__name__}".encode())
     key.update("\n".join(map(_describe, all_parts(model))).encode())
     for array in (*model.params.values(), *model.state.values(), *data, *validation):
@@ -75,6 +80,7 @@ def train(
     path = settings.out / "models" / f"{name}-{key.hexdigest()[:12]}.npz"
     if path.exists():
         print(f"  {name}: going on from {path}", flush=True)
+        first_look = None
     else:
         print(f"  {name}: {recipe}", flush=True)
     return fit(
@@ -82,7 +88,7 @@ def train(
         *data,
         loss=loss,
         optimizer=recipe.optimizer(len(data[0])),
-        epochs=recipe.epochs,
+        epochs=min(first_look or recipe.epochs, recipe.epochs),
         batch_size=recipe.batch_size,
         seed=settings.seed,
         validation=validation,

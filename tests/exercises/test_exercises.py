@@ -186,6 +186,20 @@ def test_another_architecture_with_the_same_weights_is_trained_anew(tmp_path):
     assert len(list((tmp_path / "models").glob("a-*.npz"))) == 2
 
 
+def test_a_first_look_goes_on_to_the_same_end(tmp_path):
+    x = np.random.default_rng(0).random((8, 4, 4, 1), dtype=np.float32)
+
+    def run_to(folder, *first_looks):
+        for first_look in first_looks:
+            model = Sequential([Conv2D(1, 3)], (4, 4, 1))
+            settings, recipe = Settings(out=tmp_path / folder), Recipe(1e-2, 4, 3, cosine=True)
+            history = train(settings, "a", model, mse, recipe, (x, x), (x, x), first_look)
+        return history.loss, model.params["0.conv2d.W"].tolist()
+
+    assert len(run_to("interrupted", 1)[0]) == 1
+    assert run_to("interrupted", 1, None) == run_to("straight", None)
+
+
 def test_he_weights_are_dead_where_glorots_are():
     images = mnist32(Settings(data="embedded")).x_train[:64]
     for seed in range(12):
