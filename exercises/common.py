@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
 
 from nnscratch import datasets
 from nnscratch.files import check_writable, written_whole
@@ -169,9 +170,14 @@ def run_as_script(run: Callable[[Settings], None], description: str) -> None:
 
 
 def run_stoppable(work: Callable[[], None]) -> None:
-    """Run; turn Ctrl-C into a sentence and exit code 130, and bad input into its sentence."""
+    """Run; turn Ctrl-C into a sentence and exit code 130, and bad input into its sentence.
+
+    BLAS gets one thread: these matrices are so small that a second one gains little on an idle
+    machine, and on a busy one the waiting for each other takes most of the time.
+    """
     try:
-        work()
+        with threadpool_limits(1, "blas"):
+            work()
     except KeyboardInterrupt:
         print(
             "\nStopped. Finished epochs are kept: run the same command again to go on from there.",
