@@ -103,12 +103,7 @@ def fit(
         If the loss stops being finite; the latest checkpoint is kept.
     """
     epochs, batch_size = check_count(epochs, "epochs"), check_count(batch_size, "batch_size")
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer is {optimizer!r}; it must be an Optimizer, such as Adam(1e-3).")
-    if validation is not None and not (isinstance(validation, tuple) and len(validation) == 2):
-        raise TypeError("validation must be a pair (x, target) of arrays.")
-    if patience is not None and (check_count(patience, "patience") and validation is None):
-        raise ValueError("patience needs validation data to watch.")
+    _check_arguments(optimizer, validation, patience)
     check_data("training", model, x, target, loss, batch_size)
     if validation is not None:
         check_data("validation", model, *validation, loss, batch_size)
@@ -124,12 +119,8 @@ def fit(
         check_writable(Path(checkpoint).parent)
         if Path(checkpoint).exists():
             run.load(checkpoint)
+            run.check_not_past(epochs)
     history = run.history
-    if len(history.loss) > epochs:
-        raise ValueError(
-            f"{checkpoint} has {len(history.loss)} epochs behind it, more than epochs={epochs}; "
-            "ask for at least as many, or give another checkpoint path."
-        )
     with tqdm(total=epochs * len(x), initial=len(history.loss) * len(x), unit=" samples",
               unit_scale=True, mininterval=0.5, disable=not progress) as bar:  # fmt: skip
         while len(history.loss) < epochs and not (patience and run.epochs_since_best() >= patience):
@@ -148,6 +139,17 @@ def fit(
     if patience is not None:
         run.restore_best()
     return history
+
+
+def _check_arguments(optimizer: Optimizer, validation: Data | None, patience: int | None) -> None:
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer is {optimizer!r}; it must be an Optimizer, such as Adam(1e-3).")
+    if validation is not None and not (isinstance(validation, tuple) and len(validation) == 2):
+        raise TypeError("validation must be a pair (x, target) of arrays.")
+    if patience is not None:
+        check_count(patience, "patience")
+        if validation is None:
+            raise ValueError("patience needs validation data to watch.")
 
 
 def _train_epoch(
@@ -236,6 +238,14 @@ class _Run:
         self.history.validation_loss = run["validation_loss"].tolist()
         self.history.seconds = float(run["seconds"])
         self.best = {k.removeprefix("best/"): a for k, a in run.items() if k.startswith("best/")}
+
+    def check_not_past(self, epochs: int) -> None:
+        done = len(self.history.loss)
+        if done > epochs:
+            raise ValueError(
+                f"the checkpoint has {done} epochs behind it, more than epochs={epochs}; ask for "
+                "at least as many, or give another checkpoint path."
+            )
 
     def _check_settings(self, run: dict[str, Array]) -> None:
         saved = str(run.get("settings", "no training run"))

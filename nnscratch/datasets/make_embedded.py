@@ -74,6 +74,7 @@ def write_subset(folder: Path, images: Array, labels: Array) -> None:
 
 
 def main() -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m nnscratch.datasets.make_embedded",
         description=DESCRIPTION,

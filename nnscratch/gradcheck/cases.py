@@ -97,6 +97,7 @@ def loss_case(name: str, function: Callable[..., Any], configuration: str, *arra
 
 
 def convolution_cases() -> list[Case]:
+    """Both convolutions: odd and even kernels, unequal strides, every kind of padding."""
     odd_pads = ((0, 2), (1, 0))
     return [
         layer_case(Conv2D, (5, 6, 2), filters=3, kernel_size=3),
@@ -130,6 +131,7 @@ def convolution_cases() -> list[Case]:
 
 
 def resizing_cases() -> list[Case]:
+    """Pooling and upsampling."""
     cases = [
         layer_case(kind, shape, **arguments)
         for kind in (MaxPooling2D, AveragePooling2D)
@@ -150,6 +152,7 @@ def resizing_cases() -> list[Case]:
 
 
 def other_layer_cases() -> list[Case]:
+    """Layers without windows."""
     cases = [layer_case(Dense, (7,), units=5), layer_case(Dense, (1,), units=1)]
     cases.append(layer_case(Dense, (40,), units=30))
     for shape in ((6,), (4, 3, 2)):
@@ -171,6 +174,8 @@ def other_layer_cases() -> list[Case]:
 
 
 def chain_cases() -> list[Case]:
+    """Whole networks of many layers, in evaluation and in training."""
+
     def smooth() -> list[Layer]:
         return [
             Conv2D(4, 3), BatchNormalization(), Tanh(), AveragePooling2D(2),
@@ -191,6 +196,7 @@ def chain_cases() -> list[Case]:
 
 
 def loss_cases() -> list[Case]:
+    """Every loss with every reduction."""
     rng = np.random.default_rng(3)
     y, target, logvar = (rng.standard_normal((4, 3)) for _ in range(3))
     labels, p = rng.integers(3, size=4), rng.uniform(size=(4, 3))
