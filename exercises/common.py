@@ -68,7 +68,7 @@ def publish(settings: Settings, page: Page, figure: Figure, started: float) -> N
     """Write ``page`` to the output folder and say so; ``started`` is a `time.perf_counter`."""
     path = settings.out / f"{page.name}.png"
     save_figure(figure, path, page.stamp)
-    chosen = asdict(settings) | {"out": str(settings.out)}
+    chosen = {key: value for key, value in asdict(settings).items() if key != "out"}
     record = asdict(page) | {
         "settings": chosen,
         "runtime_seconds": round(time.perf_counter() - started, 1),

@@ -106,7 +106,7 @@ def draw(counts: dict[str, dict[str, int]]) -> Figure:
         left += width
     axis.invert_yaxis()
     axis.set(xlabel="share of the seeds, % (numbers in the bars: seeds)", xlim=(0, 100))
-    figure.legend(loc="outside lower right", ncols=3, frameon=False, fontsize=8)
+    axis.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, frameon=False, fontsize=8)
     return figure
 
 

@@ -230,3 +230,4 @@ def test_gallery_is_whole_and_small():
         assert (GALLERY / f"{name}.png").stat().st_size <= GALLERY_BYTES
         record = json.loads((GALLERY / f"{name}.json").read_text(encoding="utf-8"))
         assert "60,000 + 10,000 images" in record["stamp"]
+        assert record["settings"] == {"data": "full", "epochs": None, "seed": 0, "quick": False}
