@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,21 +121,6 @@ def ten_digits(data: datasets.Dataset) -> Array:
     return np.array([int(np.argmax(data.y_test == digit)) for digit in digits])
 
 
-def parse_settings(description: str, arguments: Sequence[str] | None = None) -> Settings:
-    """Read the common flags from the command line.
-
-    Raises
-    ------
-    SystemExit
-        With a sentence, if a value makes no sense or the output folder cannot be written to.
-    """
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_flags(parser)
-    return to_settings(parser, parser.parse_args(arguments))
-
-
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that all exercises have in common."""
     parser.add_argument(
@@ -151,7 +136,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def to_settings(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Settings:
-    """Check the common flags and make `Settings` of them."""
+    """Check the common flags and make `Settings` of them.
+
+    Raises
+    ------
+    SystemExit
+        With a sentence, if a value makes no sense or the output folder cannot be written to.
+    """
     if options.epochs is not None and options.epochs < 1:
         parser.error(f"--epochs is {options.epochs}; it must be at least 1.")
     if options.seed < 0:
@@ -165,7 +156,11 @@ def to_settings(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
 
 def run_as_script(run: Callable[[Settings], None], description: str) -> None:
     """The ``main`` of an exercise script."""
-    settings = parse_settings(description)
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_flags(parser)
+    settings = to_settings(parser, parser.parse_args())
     run_stoppable(lambda: run(settings))
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ import requests
 from tqdm import tqdm
 
 from nnscratch.datasets.unpack import unpack
+from nnscratch.files import check_writable
 
 CONNECT_SECONDS = 2.0  # for one address; a name may stand for many, tried one after another
 ANSWER_SECONDS = 3.0  # for all of it: look up the name, connect, receive the first headers
@@ -154,14 +154,11 @@ def download(remote: Remote) -> None:
 
 def _check_writable(remote: Remote, folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        check_writable(folder)
     except OSError as error:
         raise OSError(
-            f"The cache folder {folder} cannot be written to ({error.strerror}). Set "
-            f"XDG_CACHE_HOME to a folder that can, or put the official files into "
-            f"{remote.folder}/ of some folder and set NNSCRATCH_DATA to it."
+            f"The cache cannot be written to: {error} Set XDG_CACHE_HOME to such a folder, or put "
+            f"the official files into {remote.folder}/ of some folder and set NNSCRATCH_DATA to it."
         ) from error
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+
+from nnscratch.files import written_whole
 
 
 def unpack(archive: Path, members: Mapping[str, int], folder: Path) -> None:
@@ -61,15 +61,7 @@ def _check(member: tarfile.TarInfo, size: int, archive: Path) -> None:
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     source = tar.extractfile(member)
     assert source is not None  # only for what is not a regular file, and _check saw to that
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as beside:
-        try:
-            shutil.copyfileobj(source, beside)
-            beside.close()
-            os.replace(beside.name, path)
-        except BaseException:  # Ctrl-C too must leave nothing behind
-            beside.close()
-            os.unlink(beside.name)
-            raise
+    with written_whole(path) as beside, beside.open("wb") as file:
+        shutil.copyfileobj(source, file)
