@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnscratch import kernels
 from nnscratch.layers.activations import sigmoid
 
 Array = np.ndarray
@@ -40,8 +41,8 @@ def mse(y: Array, target: Array, reduction: str = "mean") -> tuple[float, Array]
     """
     _check_alike("mse", y, target)
     m = _terms(y.shape, reduction)
-    difference = y - target
-    return _total(difference**2) / m, difference * (2 / m)
+    total, dy = kernels.squared_error(y, target, 1 / m)
+    return total / m, dy
 
 
 def binary_crossentropy(

@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nnscratch import kernels
+
 Array = np.ndarray
 Schedule = Callable[[int], float]
 
@@ -205,9 +207,6 @@ class Adam(Optimizer):
 
     def update(self, key: str, p: Array, g: Array, rate: float) -> None:
         m, v = self.moment(f"m.{key}", p), self.moment(f"v.{key}", p)
-        m += (1 - self.beta_1) * (g - m)
-        v += (1 - self.beta_2) * (g**2 - v)
-        mhat = m / (1 - self.beta_1**self.steps)
-        vhat = v / (1 - self.beta_2**self.steps)
-        p -= rate * self.weight_decay * p
-        p -= rate * mhat / (np.sqrt(vhat) + self.epsilon)
+        kernels.adam(
+            p, g, m, v, rate, self.beta_1, self.beta_2, self.epsilon, self.weight_decay, self.steps
+        )

@@ -1,43 +1,65 @@
 """The heavy loops of the layers, and the one place that chooses who computes them.
 
-Layers call ``kernels.conv2d`` and its siblings; `reference` documents each. So far the reference
-is the only implementation. Another one is a module with the same functions, entered below and
-chosen by `use_kernels` or the environment variable ``NNSCRATCH_KERNELS``.
+Layers call ``kernels.conv2d`` and its siblings; `reference` documents each, in plain NumPy. The
+functions of the same names in `compiled` are many times faster and need numba. They are the
+default; `use_kernels` or the environment variable ``NNSCRATCH_KERNELS`` choose otherwise.
 """
 
 from __future__ import annotations
 
 import os
+import warnings
 from types import ModuleType
 
 from nnscratch.kernels import reference
 from nnscratch.kernels.reference import (
+    adam,
     average_pool2d,
     average_pool2d_input_gradient,
+    channel_moments,
+    channel_sum,
     conv2d,
     conv2d_input_gradient,
     conv2d_weight_gradient,
+    leaky_relu,
+    leaky_relu_input_gradient,
     max_pool2d,
     max_pool2d_input_gradient,
+    normalize,
+    normalize_input_gradient,
+    relu,
+    relu_input_gradient,
+    squared_error,
     upsample2d,
     upsample2d_input_gradient,
 )
 
 __all__ = [
     "IMPLEMENTATIONS",
+    "adam",
     "average_pool2d",
     "average_pool2d_input_gradient",
+    "channel_moments",
+    "channel_sum",
     "conv2d",
     "conv2d_input_gradient",
     "conv2d_weight_gradient",
+    "leaky_relu",
+    "leaky_relu_input_gradient",
     "max_pool2d",
     "max_pool2d_input_gradient",
+    "normalize",
+    "normalize_input_gradient",
+    "relu",
+    "relu_input_gradient",
+    "squared_error",
     "upsample2d",
     "upsample2d_input_gradient",
     "use_kernels",
 ]
 
-IMPLEMENTATIONS: dict[str, ModuleType] = {"reference": reference}
+blocks: ModuleType | None = None  # compiled: whole stretches of layers, for layers.fusion
+IMPLEMENTATIONS: dict[str, ModuleType] = {"reference": reference}  # those in memory
 
 
 def use_kernels(name: str) -> None:
@@ -46,21 +68,39 @@ def use_kernels(name: str) -> None:
     Parameters
     ----------
     name : str
-        A key of ``IMPLEMENTATIONS``: "reference" is plain NumPy.
+        "compiled", or "reference", which is plain NumPy and never imports numba.
 
     Raises
     ------
     ValueError
         If there is no such implementation.
+    ImportError
+        If the compiled kernels are chosen but numba is missing.
     """
+    if name == "compiled" and name not in IMPLEMENTATIONS:
+        from nnscratch.kernels import compiled
+
+        IMPLEMENTATIONS[name] = compiled
     if name not in IMPLEMENTATIONS:
         raise ValueError(
-            f"there are no kernels named {name!r}; choose one of {sorted(IMPLEMENTATIONS)} "
-            "in use_kernels or in the environment variable NNSCRATCH_KERNELS."
+            f"there are no kernels named {name!r}; choose one of "
+            f"{sorted({'compiled', *IMPLEMENTATIONS})} in use_kernels or in the environment "
+            "variable NNSCRATCH_KERNELS."
         )
     for kernel in __all__:
         if hasattr(reference, kernel):
             globals()[kernel] = getattr(IMPLEMENTATIONS[name], kernel)
+    globals()["blocks"] = getattr(IMPLEMENTATIONS[name], "blocks", None)
 
 
-use_kernels(os.environ.get("NNSCRATCH_KERNELS") or "reference")
+def _use_the_fastest() -> None:
+    try:
+        use_kernels("compiled")
+    except ImportError as error:
+        warnings.warn(f"slow kernels in plain NumPy are used: {error}", stacklevel=3)
+
+
+if os.environ.get("NNSCRATCH_KERNELS"):
+    use_kernels(os.environ["NNSCRATCH_KERNELS"])
+else:
+    _use_the_fastest()

@@ -1,5 +1,7 @@
 """The heavy loops in plain NumPy, written to be read: they say what the compiled kernels compute.
 
+Convolution, pooling and upsampling stand here, everything else in `reference_pointwise`.
+
 Letters: N samples, H x W pixels, C input channels, K output channels, windows of kh x kw that step
 by strides (sh, sw) over an image with pads ((top, bottom), (left, right)) of zeros around it, which
 gives OH x OW windows. Images are channels-last, (N, H, W, C).
@@ -11,6 +13,8 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+
+from nnscratch.kernels.reference_pointwise import *  # noqa: F403 (all kernels are found here)
 
 Array = np.ndarray
 Pair = tuple[int, int]

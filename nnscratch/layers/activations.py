@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnscratch import kernels
 from nnscratch.layers.base import Array, Layer
 
 
@@ -24,14 +25,14 @@ class ReLU(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)
-        y = np.maximum(x, 0)
+        y = kernels.relu(x)
         self.cache = (y,)
         return y
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)
         (y,) = self.cache
-        return dy * (y > 0)
+        return kernels.relu_input_gradient(dy, y)
 
 
 class LeakyReLU(Layer):
@@ -62,12 +63,12 @@ class LeakyReLU(Layer):
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)
         self.cache = (x,)
-        return np.where(x > 0, x, self.negative_slope * x)
+        return kernels.leaky_relu(x, self.negative_slope)
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)
         (x,) = self.cache
-        return np.where(x > 0, dy, self.negative_slope * dy)
+        return kernels.leaky_relu_input_gradient(dy, x, self.negative_slope)
 
 
 class Sigmoid(Layer):

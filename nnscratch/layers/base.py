@@ -253,16 +253,23 @@ class Sequential(Composite):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)
-        for layer in self.layers:
+        self._steps = self._plan()
+        for layer in self._steps:
             x = layer.forward(x, training)
         self.cache = (x.shape,)
         return x
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)
-        for layer in reversed(self.layers):
+        for layer in reversed(self._steps):
             dy = layer.backward(dy)
         return dy
+
+    def _plan(self) -> list[Any]:
+        """The layers; for speed, some stretches of them behave as one layer."""
+        from nnscratch.layers.fusion import steps  # which imports this module
+
+        return steps(self.layers)
 
     def summary(self) -> None:
         """Print each layer's output shape, parameters, multiply-adds and memory for one sample.

@@ -108,7 +108,7 @@ class Conv2D(Layer):
         self.grads["W"][...] = kernels.conv2d_weight_gradient(
             x, dy, self.kernel_size, self.strides, self._pads()
         )
-        self.grads["b"][...] = dy.sum(axis=(0, 1, 2))
+        self.grads["b"][...] = kernels.channel_sum(dy)
         return kernels.conv2d_input_gradient(
             dy, self.params["W"], x.shape[1:3], self.strides, self._pads()
         )
@@ -238,5 +238,5 @@ class Conv2DTranspose(Layer):
         self.grads["W"][...] = kernels.conv2d_weight_gradient(
             dy, x, self.kernel_size, self.strides, pads
         )
-        self.grads["b"][...] = dy.sum(axis=(0, 1, 2))
+        self.grads["b"][...] = kernels.channel_sum(dy)
         return kernels.conv2d(dy, self.params["W"], None, self.strides, pads)

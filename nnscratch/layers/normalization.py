@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnscratch import kernels
 from nnscratch.layers.base import Array, Layer, Shape
 
 
@@ -28,8 +29,9 @@ class BatchNormalization(Layer):
         dx = s * (g - sum(g) / m - xhat * sum(g * xhat) / m)
 
     that is: g without its mean and without its component along xhat, because the output cannot
-    follow x in these two directions. Evaluation uses running statistics, which are constants, so
-    there ``dx = g * s``.
+    follow x in these two directions. (gamma is one number a channel, so ``sum(g)`` is
+    ``gamma * dbeta`` and ``sum(g * xhat)`` is ``gamma * dgamma``.) Evaluation uses running
+    statistics, which are constants, so there ``dx = g * s``.
 
     Parameters
     ----------
@@ -82,28 +84,29 @@ class BatchNormalization(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)  # (N, C) or (N, H, W, C)
-        axes = tuple(range(x.ndim - 1))  # every axis but the channels
         if training and len(x) == 0:
             raise ValueError("batchnormalization: an empty batch has no mean; give it samples.")
         if training:
-            mean, var = x.mean(axis=axes), x.var(axis=axes)  # (C,)
+            mean, var = kernels.channel_moments(x)  # (C,)
             for name, batch in (("mean", mean), ("var", var)):
                 running = self.state[name]
                 running += (1 - self.momentum) * (batch - running)
         else:
             mean, var = self.state["mean"], self.state["var"]
         s = 1 / np.sqrt(var + self.epsilon)
-        xhat = (x - mean) * s
+        y, xhat = kernels.normalize(x, mean, s, self.params["gamma"], self.params["beta"])
         self.cache = (xhat, s, training)
-        return self.params["gamma"] * xhat + self.params["beta"]
+        return y
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)
         xhat, s, training = self.cache
-        axes = tuple(range(dy.ndim - 1))
-        self.grads["gamma"][...] = (dy * xhat).sum(axis=axes)
-        self.grads["beta"][...] = dy.sum(axis=axes)
-        g = dy * self.params["gamma"]  # dL/dxhat
-        if not training:
-            return g * s
-        return s * (g - g.mean(axis=axes) - xhat * (g * xhat).mean(axis=axes))
+        gamma = self.params["gamma"]
+        if training:
+            dx, dgamma, dbeta = kernels.normalize_input_gradient(dy, xhat, s, gamma)
+        else:
+            dx = dy * gamma * s
+            dgamma, dbeta = kernels.channel_sum(dy * xhat), kernels.channel_sum(dy)
+        self.grads["gamma"][...] = dgamma
+        self.grads["beta"][...] = dbeta
+        return dx

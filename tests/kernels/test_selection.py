@@ -50,27 +50,63 @@ def test_unknown_name(name):
     assert [getattr(kernels, function) for function in FUNCTIONS] == before
 
 
-def import_with(name):
-    code = (
-        "import nnscratch.kernels as k; from nnscratch.kernels import reference as r; "
-        "print(k.conv2d is r.conv2d)"
-    )
+def run_python(code, **environment):
+    rest = {key: value for key, value in os.environ.items() if key != "NNSCRATCH_KERNELS"}
     return subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"NNSCRATCH_KERNELS": name},
-        capture_output=True,
-        text=True,
+        [sys.executable, "-c", code], env=rest | environment, capture_output=True, text=True
     )
 
 
-def test_environment_variable():
-    run = import_with("reference")
+WHICH = """
+import sys
+import nnscratch.kernels as k
+print(*[n for n, m in k.IMPLEMENTATIONS.items() if k.conv2d is m.conv2d and k.relu is m.relu])
+print("numba" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "answer"),
+    [
+        ({}, ["compiled", "True"]),
+        ({"NNSCRATCH_KERNELS": ""}, ["compiled", "True"]),
+        ({"NNSCRATCH_KERNELS": "compiled"}, ["compiled", "True"]),
+        ({"NNSCRATCH_KERNELS": "reference"}, ["reference", "False"]),
+    ],
+    ids=str,
+)
+def test_environment_variable(environment, answer):
+    run = run_python(WHICH, **environment)
     assert run.returncode == 0, run.stderr
-    assert run.stdout.strip() == "True"
+    assert run.stdout.split() == answer
+    assert run.stderr == ""
 
 
 def test_wrong_environment_variable():
-    run = import_with("fortran")
+    run = run_python("import nnscratch", NNSCRATCH_KERNELS="fortran")
     assert run.returncode != 0
     assert "ValueError: there are no kernels named 'fortran'" in run.stderr
+    assert "choose one of ['compiled', 'reference']" in run.stderr
     assert "environment variable NNSCRATCH_KERNELS" in run.stderr
+
+
+def test_compiled():
+    nnscratch.use_kernels("compiled")
+    compiled = kernels.IMPLEMENTATIONS["compiled"]
+    assert set(FUNCTIONS) <= set(compiled.__all__)
+    for name in FUNCTIONS:
+        assert getattr(kernels, name) is getattr(compiled, name)
+
+
+NO_NUMBA = "import sys; sys.modules['numba'] = None"  # what is imported as if it were missing
+
+
+def test_without_numba():
+    run = run_python(NO_NUMBA + WHICH)
+    assert run.stdout.split() == ["reference", "True"]  # True: the None above
+    assert "UserWarning: slow kernels in plain NumPy are used: " in run.stderr
+    assert "numba" in run.stderr
+    run = run_python(NO_NUMBA + WHICH, NNSCRATCH_KERNELS="reference")
+    assert (run.stdout.split(), run.stderr) == (["reference", "True"], "")
+    run = run_python(NO_NUMBA + WHICH, NNSCRATCH_KERNELS="compiled")
+    assert "ModuleNotFoundError" in run.stderr

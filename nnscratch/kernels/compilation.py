@@ -1,0 +1,85 @@
+"""How the kernels are compiled, and where the result is kept.
+
+Numba compiles a kernel when it is first called with some type of numbers, and keeps the machine
+code in a folder. It notices changes in the file of the kernel but not in the functions that the
+kernel calls from other files; so the folder used here carries a digest of all files next to this
+one. Somebody who changes a line never runs yesterday's code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import event
+
+HERE = Path(__file__).parent
+SECONDS = 35  # to compile everything for one type of numbers, on two cores of 2023
+
+
+def _folder() -> Path:
+    digest = hashlib.sha256()
+    for file in sorted(HERE.glob("*.py")):
+        digest.update(file.read_bytes())
+    name = f"compiled-{digest.hexdigest()[:12]}"
+    chosen = numba.config.CACHE_DIR  # the environment variable NUMBA_CACHE_DIR
+    places = [Path(chosen)] if chosen else [HERE / "__pycache__", Path.home() / ".cache/nnscratch"]
+    for place in [*places, Path(tempfile.gettempdir()) / f"nnscratch-{Path.home().name}"]:
+        try:
+            (place / name).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=place / name):
+                return place / name
+        except OSError:
+            continue
+    return Path(tempfile.mkdtemp())
+
+
+FOLDER = _folder()
+
+
+def compiled(function: Callable, **options: Any) -> Callable:
+    """A kernel: compiled when first called, and kept."""
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(FOLDER)
+    try:
+        return numba.njit(cache=True, error_model="numpy", nogil=True, **options)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def parallel(function: Callable) -> Callable:
+    """A kernel whose ``prange`` loops are shared among the threads."""
+    return compiled(function, parallel=True)
+
+
+def inline(function: Callable) -> Callable:
+    """Part of a kernel: compiled into whatever calls it."""
+    return numba.njit(error_model="numpy")(function)
+
+
+class _Notice(event.Listener):
+    """Says, once, why the first call takes long."""
+
+    said = False
+
+    def on_start(self, event: event.Event) -> None:
+        function = event.data["dispatcher"].py_func
+        if not self.said and function.__module__.startswith(__package__):
+            self.said = True
+            print(
+                f"nnscratch: compiling its kernels, once, about {SECONDS} s in all for a type of "
+                "numbers",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def on_end(self, event: event.Event) -> None:
+        pass
+
+
+NOTICE = _Notice()
+event.register("numba:compile", NOTICE)

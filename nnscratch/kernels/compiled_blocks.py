@@ -1,0 +1,82 @@
+"""A convolution together with its neighbours, in one compiled pass.
+
+For `nnscratch.layers.fusion`: enlargement before a convolution, ReLU and 2x2 max pooling after it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nnscratch.kernels.compiled_convolution import Behind, backward, forward
+from nnscratch.kernels.phases import Geometry, Pair, Plan, plans
+
+Array = np.ndarray
+Size = tuple[int, int, int]
+
+
+class Block(NamedTuple):
+    """What a fused step computes, apart from its numbers.
+
+    ``image`` (H, W, C) before the enlargement by ``factors``, ``output`` (OH, OW, K) of the
+    convolution, before pooling; ``before`` are the pads (top, left) of the Conv2D that is meant, or
+    whose adjoint is.
+    """
+
+    image: Size
+    output: Size
+    kernel: Pair
+    strides: Pair
+    before: Pair
+    factors: Pair
+    transposed: bool
+    rectified: bool
+    pooled: bool
+
+    def plans(self) -> tuple[Plan, Plan]:
+        """Forward, and back to the gradient of the image."""
+        if not self.transposed:
+            return plans(Geometry(*self[:6]))
+        if self.factors == (1, 1):  # the adjoint, with the same weights
+            adjoint = Geometry(self.output, self.image, self.kernel, self.strides, self.before)
+            return plans(adjoint)[::-1]
+        # with stride 1, the adjoint is the convolution with the taps in reverse order
+        top, left = (k - 1 - b for k, b in zip(self.kernel, self.before, strict=True))
+        return plans(
+            Geometry(self.image, self.output, self.kernel, (1, 1), (top, left), self.factors)
+        )
+
+    def by_taps(self, W: Array) -> Array:
+        """The weights as (taps, C, K), the taps in the order of the plans."""
+        if not self.transposed:
+            return W.reshape(-1, *W.shape[2:])
+        if self.factors != (1, 1):
+            W = W[::-1, ::-1]
+        return W.reshape(-1, *W.shape[2:]).transpose(0, 2, 1)
+
+    def from_taps(self, dW: Array) -> Array:
+        """The inverse of `by_taps`, for the gradient."""
+        if not self.transposed:
+            return dW.reshape(*self.kernel, *dW.shape[1:])
+        dW = dW.transpose(0, 2, 1)
+        dW = dW.reshape(*self.kernel, *dW.shape[1:])
+        return dW if self.factors == (1, 1) else dW[::-1, ::-1]
+
+
+def block_forward(block: Block, x: Array, W: Array, b: Array) -> tuple[Array, Array]:
+    """The outputs y of the block, and the winners of its pooling (empty without)."""
+    there, _ = block.plans()
+    return forward(there, x, block.by_taps(W), b, block.rectified, block.pooled)
+
+
+def block_backward(
+    block: Block, x: Array, y: Array, winner: Array, dy: Array, W: Array
+) -> tuple[Array, Array, Array]:
+    """The gradients dx, dW and db, from what `block_forward` took and gave."""
+    there, back = block.plans()
+    behind = None
+    if block.rectified:
+        behind = Behind(y, winner if block.pooled else None)
+    dx, dW, db = backward(there, back, x, dy, block.by_taps(W), behind)
+    return dx, block.from_taps(dW), db  # type: ignore[return-value, arg-type]

@@ -1,0 +1,221 @@
+"""Convolution in compiled code, forward and backward, for every kernel size, stride and padding.
+
+How it becomes fast, from the outside in:
+
+1. this file: samples are shared out among the threads; weights are put into the order in which
+   they are needed. Gradients of weights are summed within fixed blocks of samples, then over the
+   blocks in order, so that no bit of them depends on the number of threads.
+2. `phases`: strides and enlargement become bookkeeping, one algorithm is left.
+3. `scratch`: every sample is copied into memory where zeros surround it and all distances are
+   constants.
+4. `convolve` walks over it in tiles, and `tiles` holds the sums of a tile in registers.
+5. `vectors`: the instructions themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import get_num_threads
+
+from nnscratch.kernels.buffers import empty
+from nnscratch.kernels.convolution_drivers import SLACK, backward_kernel, forward_kernel
+from nnscratch.kernels.phases import BLOCK, TILE_COLS, TILE_ROWS, Geometry, Plan, plans
+from nnscratch.kernels.vectors import LANES
+
+Array = np.ndarray
+Pair = tuple[int, int]
+Pads = tuple[Pair, Pair]
+
+SAMPLE_BLOCKS = 16  # partial sums of the weight gradient
+
+
+@dataclass(frozen=True)
+class Behind:
+    """What lies behind a convolution in a fused block, for the gradient to pass on its way in.
+
+    ``y`` are the outputs of the ReLU or, with ``winner``, of the 2x2 max pooling after it.
+    """
+
+    y: Array
+    winner: Array | None = None
+
+
+def forward(
+    plan: Plan, x: Array, W: Array, b: Array | None, rectify: bool = False, pool: bool = False
+) -> tuple[Array, Array]:
+    """Outputs of a convolution, if wanted through ReLU and 2x2 max pooling, and the winners.
+
+    ``W`` is (taps, channels of ``plan.image``, channels of ``plan.target``).
+    """
+    target, samples = plan.target, len(x)
+    scale = 2 if pool else 1
+    shape = (samples, target.height // scale, target.width // scale, target.channels)
+    y, winner = empty(shape, x.dtype), empty(shape if pool else (0,), np.uint8)
+    threads = _threads(samples)
+    forward_kernel(
+        _flat(x), samples, plan.layout, plan.runs, plan.run_starts, _packed(plan, W),
+        _bias(plan, b, x.dtype), _FLOORS[x.dtype, rectify], pool,
+        _scratch(plan, threads, x.dtype), _rows(plan, threads, x.dtype), _flat(y), _flat(winner),
+    )  # fmt: skip
+    return y, winner
+
+
+def backward(
+    there: Plan, back: Plan, x: Array | None, dy: Array, W: Array | None, behind: Behind | None
+) -> tuple[Array | None, Array | None, Array | None]:
+    """The gradients dx, dW (taps, C, K) and db (K,) of a convolution.
+
+    dx is None without ``W``, which it needs; dW and db are None without ``x``.
+    """
+    samples, dtype, target = len(dy), dy.dtype, back.target
+    nothing = np.empty(0, dtype)
+    y, winner = (nothing, None) if behind is None else (_flat(behind.y), behind.winner)
+    pooled = winner is not None
+    # numbers of the one-channel side are multiplied with vectors of the other side's channels
+    exchanged = back.image.block == 1
+    numbers, vectors = (back, there) if exchanged else (there, back)
+    lanes = LANES[dtype]
+    vector_count = -(-vectors.image.channels // lanes)
+    size = vector_count * len(numbers.quads) * 4 * lanes
+    blocks = _sample_blocks(samples, size) if x is not None else min(samples, SAMPLE_BLOCKS)
+    sums = empty((blocks, size if x is not None else 0), dtype)
+    bias_sums = empty((blocks, -(-back.image.channels // BLOCK) * BLOCK), dtype)
+    dx = empty((samples if W is not None else 0, *target[:3]), dtype)
+    threads = _threads(blocks)
+    backward_kernel(
+        _flat(dy), y, _flat(winner) if pooled else _NO_WINNER, behind is not None, pooled,
+        nothing if x is None else _flat(x), samples, np.append(there.image, back.layout),
+        back.runs, back.run_starts, numbers.quads, numbers.quad_starts, exchanged,
+        nothing if W is None else _packed(back, W.transpose(0, 2, 1)), _bias(back, None, dtype),
+        _FLOORS[dtype, False], _scratch(there, threads, dtype, back),
+        _scratch(back, threads, dtype, there), _rows(back, threads, dtype), _flat(dx), sums,
+        bias_sums,
+    )  # fmt: skip
+    if x is None:
+        return dx, None, None
+    total = sums.sum(axis=0).reshape(vector_count, -1, lanes)
+    dW = _unpacked(numbers, total, vectors.image.channels)  # (taps, numbers, vectors)
+    dW = dW.transpose(0, 2, 1) if exchanged else dW
+    db = bias_sums.sum(axis=0)[: back.image.channels]
+    return (dx if W is not None else None), dW, db
+
+
+_NO_WINNER = np.empty(0, np.uint8)
+_FLOORS = {
+    (np.dtype(dtype), rectify): np.array([0.0 if rectify else -np.inf], dtype)
+    for dtype in (np.float32, np.float64)
+    for rectify in (False, True)
+}
+
+
+def _threads(parts: int) -> int:
+    return max(1, min(get_num_threads(), parts))
+
+
+def _flat(array: Array) -> Array:
+    return np.ascontiguousarray(array).reshape(-1)
+
+
+def _sample_blocks(samples: int, size: int) -> int:
+    """How many partial sums of a weight gradient: few for large ones, for they take memory."""
+    blocks = SAMPLE_BLOCKS
+    while blocks > 4 and blocks * size > 1 << 21:
+        blocks //= 2
+    return min(samples, blocks)
+
+
+def _scratch(plan: Plan, threads: int, dtype: np.dtype, other: Plan | None = None) -> Array:
+    """Memory for several samples at once if they are small: large weights are then read less."""
+    pixels = plan.image.height * plan.image.width
+    if other is not None:
+        pixels = max(pixels, other.image.height * other.image.width)
+    together = max(1, min(8, 64 // pixels))
+    return empty((threads, together * plan.image.sample + SLACK), dtype)
+
+
+def _rows(plan: Plan, threads: int, dtype: np.dtype) -> Array:
+    across = -(-plan.target.cols // TILE_COLS) * TILE_COLS
+    return empty((threads, TILE_ROWS * across * LANES[dtype]), dtype)
+
+
+def _bias(plan: Plan, b: Array | None, dtype: np.dtype) -> Array:
+    """The bias, or zeros, filled up to whole vectors."""
+    lanes = LANES[dtype]
+    padded = np.zeros(-(-plan.target.channels // lanes) * lanes, dtype)
+    if b is not None:
+        padded[: len(b)] = b
+    return padded
+
+
+def _packed(plan: Plan, W: Array) -> Array:
+    """Weights (taps, C, K) in the order in which the tiles need them.
+
+    That is [vectors of K, blocks of C, terms, C within the block, K within the vector], C and K
+    filled up with zeros.
+    """
+    C, K = W.shape[1:]
+    block = plan.image.block
+    lanes = 1 if K == 1 and block == BLOCK else LANES[W.dtype]
+    if plan.sums is None:
+        terms = W[plan.order]
+    else:
+        terms = plan.sums.astype(W.dtype) @ W.reshape(len(W), C * K)
+    terms = terms.reshape(-1, C, K)
+    if C % block or K % lanes:
+        whole = np.zeros((len(terms), -(-C // block) * block, -(-K // lanes) * lanes), W.dtype)
+        whole[:, :C, :K] = terms
+        terms = whole
+    T, C, K = terms.shape
+    parts = terms.reshape(T, C // block, block, K // lanes, lanes).transpose(3, 1, 0, 2, 4)
+    packed = empty(parts.shape, W.dtype)
+    packed[...] = parts
+    return packed.reshape(-1)
+
+
+def _unpacked(plan: Plan, sums: Array, channels: int) -> Array:
+    """The weight gradient (taps, C, K) out of sums (vectors of K, rows, lanes)."""
+    vectors, _, lanes = sums.shape
+    T, C = plan.rows.shape
+    terms = sums[:, plan.rows].transpose(1, 2, 0, 3)  # (T, C, vectors, lanes)
+    terms = terms.reshape(T, C, vectors * lanes)[:, :, :channels]
+    if plan.sums is None:
+        dW = np.empty_like(terms)
+        dW[plan.order] = terms
+        return dW
+    dW = plan.sums.T.astype(sums.dtype) @ terms.reshape(T, C * channels)
+    return dW.reshape(-1, C, channels)
+
+
+# ---------------------------------------------------------------- the three kernels of the layers
+
+
+def conv2d(x: Array, W: Array, b: Array | None, strides: Pair, pads: Pads) -> Array:
+    kh, kw, C, K = W.shape
+    there, _ = _plans(x.shape[1:3], C, K, (kh, kw), strides, pads)
+    return forward(there, x, W.reshape(kh * kw, C, K), b)[0]
+
+
+def conv2d_weight_gradient(x: Array, dy: Array, size: Pair, strides: Pair, pads: Pads) -> Array:
+    C, K = x.shape[3], dy.shape[3]
+    there, back = _plans(x.shape[1:3], C, K, size, strides, pads)
+    _, dW, _ = backward(there, back, x, dy, None, None)
+    return dW.reshape(*size, C, K)  # type: ignore[union-attr]
+
+
+def conv2d_input_gradient(dy: Array, W: Array, size: Pair, strides: Pair, pads: Pads) -> Array:
+    kh, kw, C, K = W.shape
+    _, back = _plans(size, C, K, (kh, kw), strides, pads)
+    return forward(back, dy, W.reshape(kh * kw, C, K).transpose(0, 2, 1), None)[0]
+
+
+def _plans(
+    size: Pair, C: int, K: int, kernel: Pair, strides: Pair, pads: Pads
+) -> tuple[Plan, Plan]:
+    OH, OW = (
+        (n + sum(pad) - k) // s + 1
+        for n, pad, k, s in zip(size, pads, kernel, strides, strict=True)
+    )
+    before = pads[0][0], pads[1][0]
+    return plans(Geometry((*size, C), (OH, OW, K), tuple(kernel), tuple(strides), before))

@@ -1,0 +1,146 @@
+"""The loops between the drivers and the tiles: one group of samples that lies in a scratch."""
+
+from __future__ import annotations
+
+from nnscratch.kernels.compilation import inline
+from nnscratch.kernels.phases import BLOCK, TILE_COLS, TILE_ROWS
+from nnscratch.kernels.scratch import copy_out, copy_out_one, copy_out_pooled
+from nnscratch.kernels.tiles import (
+    dot_products,
+    lanes_of,
+    outputs_of_blocks,
+    outputs_of_one_channel,
+    products,
+)
+from nnscratch.kernels.vectors import add, load, store, store_lane_sums, zeros
+
+
+@inline
+def convolve(scratch, samples, image, target, terms, weights, bias, ending, rows, y, winner, n):
+    """Outputs of all samples in the scratch, from sample n on in ``y`` (and ``winner``).
+
+    ``terms`` are the tables (runs, run_starts) of a `Plan`; ``ending`` is (floor, pooled), what
+    happens to the outputs; ``rows`` is memory for two rows of outputs.
+    """
+    runs, starts = terms
+    floor, pooled = ending
+    lanes = lanes_of(weights)
+    across = (target.cols + TILE_COLS - 1) // TILE_COLS * TILE_COLS
+    group_weights = runs[-1, 2] + runs[-1, 1]  # the number of terms
+    group_weights *= image.block * lanes
+    groups = (image.channels + image.block - 1) // image.block
+    size = target.height * target.width * target.channels
+    pooled_size = target.height // 2 * (target.width // 2) * target.channels
+    for phase in range(len(starts) - 1):
+        for k in range(0, target.channels, lanes):
+            w = k // lanes * groups * group_weights
+            initial = load(bias, k)
+            for g in range(samples):
+                for h in range(0, target.rows, TILE_ROWS):
+                    at = g * image.sample + h * image.row
+                    for v in range(0, target.cols, TILE_COLS):
+                        place = at + v * image.block
+                        first, last = starts[phase], starts[phase + 1]
+                        if image.block == 1:
+                            tile = outputs_of_one_channel(
+                                scratch, place, image, runs, first, last, weights, w,
+                                group_weights, initial,
+                            )  # fmt: skip
+                        else:
+                            tile = outputs_of_blocks(
+                                scratch, place, image, runs, first, last, weights, w,
+                                group_weights, initial,
+                            )  # fmt: skip
+                        _store_tile(rows, v * lanes, across * lanes, tile)
+                    if pooled:
+                        start = (n + g) * pooled_size
+                        copy_out_pooled(rows, across, h, target, k, y, winner, start)
+                    else:
+                        start = (n + g) * size
+                        copy_out(rows, across, h, phase, target, k, floor, y, start)
+
+
+@inline
+def _store_tile(rows, upper, across, tile):
+    lanes = lanes_of(rows)
+    lower = upper + across
+    store(rows, upper, tile[0])
+    store(rows, upper + lanes, tile[1])
+    store(rows, upper + 2 * lanes, tile[2])
+    store(rows, upper + 3 * lanes, tile[3])
+    store(rows, lower, tile[4])
+    store(rows, lower + lanes, tile[5])
+    store(rows, lower + 2 * lanes, tile[6])
+    store(rows, lower + 3 * lanes, tile[7])
+
+
+@inline
+def convolve_to_one(scratch, samples, image, target, terms, weights, bias, floor, rows, y, n):
+    """The same for a single output channel."""
+    runs, starts = terms
+    terms_in_all = runs[-1, 2] + runs[-1, 1]
+    across = (target.cols + TILE_COLS - 1) // TILE_COLS * TILE_COLS
+    size = target.height * target.width
+    for phase in range(len(starts) - 1):
+        for g in range(samples):
+            for h in range(0, target.rows, TILE_ROWS):
+                at = g * image.sample + h * image.row
+                for v in range(0, target.cols, TILE_COLS):
+                    tile = dot_products(
+                        scratch, at + v * BLOCK, image, runs, starts[phase], starts[phase + 1],
+                        weights, 0, terms_in_all * BLOCK,
+                    )  # fmt: skip
+                    store_lane_sums(rows, v, across + v, tile)
+                copy_out_one(rows, across, h, phase, target, bias, floor, y, (n + g) * size)
+
+
+@inline
+def add_weight_sums(x, x_image, quads, starts, dy, dy_image, samples, sums):
+    """The weight gradient of all samples in the two scratches, added to ``sums``.
+
+    Which of the two is called x: the one whose numbers are multiplied with vectors of the other.
+    """
+    lanes = lanes_of(dy)
+    counts = (
+        samples,
+        (dy_image.height + dy_image.split_h - 1) // dy_image.split_h,
+        (dy_image.width + dy_image.split_w - 1) // dy_image.split_w,
+    )
+    inside = dy_image.top * dy_image.row + dy_image.left * BLOCK
+    for phase in range(len(starts) - 1):
+        for k in range(0, dy_image.channels, lanes):
+            d = phase * dy_image.plane + inside + k // BLOCK * dy_image.group + k % BLOCK
+            n = k // lanes * len(quads) * 4 * lanes
+            for q in range(starts[phase], starts[phase + 1], 3):
+                products(
+                    x, 0, x_image.block, x_image.row, x_image.sample, quads, q,
+                    dy, d, dy_image.row, dy_image.sample, counts, sums, n + q * 4 * lanes,
+                )  # fmt: skip
+
+
+@inline
+def add_bias_sums(dy, image, samples, sums):
+    """The sum over all pixels of the scratch, the zeros included, added to ``sums``."""
+    lanes, block = lanes_of(dy), image.block
+    if block == 1:
+        total = sums[0]
+        for i in range(samples * image.sample):
+            total += dy[i]
+        sums[0] = total
+        return
+    for g in range(samples):
+        for k in range(0, image.channels, lanes):
+            d = g * image.sample + k // block * image.group + k % block
+            end = d + image.group
+            a, b = load(sums, k), zeros(dy)
+            c, e = zeros(dy), zeros(dy)
+            while d + 3 * block < end:
+                a = add(a, load(dy, d))
+                b = add(b, load(dy, d + block))
+                c = add(c, load(dy, d + 2 * block))
+                e = add(e, load(dy, d + 3 * block))
+                d += 4 * block
+            while d < end:
+                a = add(a, load(dy, d))
+                d += block
+            store(sums, k, add(add(a, b), add(c, e)))

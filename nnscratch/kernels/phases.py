@@ -1,0 +1,259 @@
+"""Every convolution is a sum of shifted copies: how strides and enlargement become bookkeeping.
+
+Take one axis, an image x that is first enlarged f times by repeating pixels (f = 1: not at all)
+and then convolved with stride s and ``before`` zeros in front. Output o sees, through tap i, the
+pixel ``(o s + i - before) // f`` of x. With ``g = gcd(f, s)``, write the outputs as
+``o = P h + p`` with ``P = f / g`` (there are P "phases" p), and the pixels of x as ``Q h + q`` with
+``Q = s / g``. Then o sees the pixel ``Q h + m``, with ``m = (p s + i - before) // f``, a number that
+does not depend on h: phase ``q = m mod Q``, shifted by ``d = m // Q``. So::
+
+    y_p[h] = sum over taps i of  x_q[h + d] W[i]      (p, q, d) from the tap
+
+and once an image is stored phase by phase, there are no strides left, only shifts. Taps that meet
+the same (p, q, d) see the same number, so their weights may be added first, into the weight of one
+"term": a 3x3 convolution after enlargement by 2 has 9 taps but, in each of its 2x2 phases, only
+2x2 terms, 16/36 of the work. The gradient with respect to x has the same form,
+``dx_q[h] = sum dy_p[h - d] W'``: exchange p and q, negate d, transpose W.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import product
+from math import gcd
+from typing import NamedTuple
+
+import numpy as np
+
+Array = np.ndarray
+Pair = tuple[int, int]
+
+BLOCK = 16  # channels that stand side by side in the scratch, see `Image`
+TILE_ROWS, TILE_COLS = 2, 4  # outputs that are computed at once
+
+
+class Term(NamedTuple):
+    """``out[p, h] += image[q, h + d] @ (the sum of W[i] over the taps i)``, in two dimensions."""
+
+    p: Pair
+    q: Pair
+    d: Pair
+    taps: tuple[int, ...]
+
+
+class Image(NamedTuple):
+    """How one sample lies in its scratch: [channels / block, phases, rows, columns, block].
+
+    Zeros surround it, so no loop ever asks whether a pixel exists, and neighbouring pixels are
+    always ``block`` numbers apart, which the inner loops rely on. ``row``, ``plane``, ``group``
+    and ``sample`` are distances in numbers; ``top`` and ``left`` count the zeros in front.
+    """
+
+    height: int
+    width: int
+    channels: int
+    block: int
+    split_h: int
+    split_w: int
+    top: int
+    left: int
+    row: int
+    plane: int
+    group: int
+    sample: int
+
+
+class Target(NamedTuple):
+    """Where results go: an image whose phases have ``rows`` x ``cols`` pixels."""
+
+    height: int
+    width: int
+    channels: int
+    split_h: int
+    split_w: int
+    rows: int
+    cols: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One direction of a convolution, ready for the kernels.
+
+    Attributes
+    ----------
+    image, target
+        Where numbers come from and where they go.
+    terms : tuple of Term, sorted so that the terms of a phase stand together
+    runs : int array (R, 3)
+        Terms whose pixels are neighbours, as one stretch of memory: distance from the pixel
+        above, pixels, first term.
+    run_starts, quad_starts : int arrays (phases + 1,)
+    quads : int array
+        Distances of four neighbouring numbers in the scratch, for the weight gradient; padded to
+        a multiple of three in each phase.
+    rows : int array (terms, channels)
+        The row of the weight gradient that belongs to a term and a channel.
+    """
+
+    image: Image
+    target: Target
+    terms: tuple[Term, ...]
+    taps: int
+    runs: Array
+    run_starts: Array
+    quads: Array
+    quad_starts: Array
+    rows: Array
+
+    @cached_property
+    def layout(self) -> Array:
+        """``image`` and ``target`` as one array."""
+        return np.array([*self.image, *self.target], np.int64)
+
+    @cached_property
+    def sums(self) -> Array | None:
+        """The matrix (terms, taps) of ones that adds taps; None if every term is one tap."""
+        if all(len(term.taps) == 1 for term in self.terms):
+            return None
+        matrix = np.zeros((len(self.terms), self.taps))
+        for row, term in zip(matrix, self.terms, strict=True):
+            row[list(term.taps)] = 1
+        return matrix
+
+    @cached_property
+    def order(self) -> Array:
+        """The (first) tap of every term."""
+        return np.array([term.taps[0] for term in self.terms])
+
+
+class Geometry(NamedTuple):
+    """What a convolution is, apart from its numbers; see the module's text for the letters."""
+
+    image: tuple[int, int, int]
+    output: tuple[int, int, int]
+    kernel: Pair
+    strides: Pair
+    before: Pair
+    factors: Pair = (1, 1)
+
+
+@lru_cache(maxsize=512)
+def plans(geometry: Geometry) -> tuple[Plan, Plan]:
+    """The plans of a convolution: forward, and that of its gradient with respect to the image."""
+    axes = [
+        _axis_terms(*each)
+        for each in zip(geometry.kernel, geometry.strides, geometry.before, geometry.factors,
+                        strict=True)
+    ]  # fmt: skip
+    terms = []
+    for (key_h, taps_h), (key_w, taps_w) in product(axes[0].items(), axes[1].items()):
+        p, q, d = zip(key_h, key_w, strict=True)
+        taps = tuple(i * geometry.kernel[1] + j for i, j in product(taps_h, taps_w))
+        terms.append(Term(p, q, d, taps))
+    reverse = [Term(t.q, t.p, (-t.d[0], -t.d[1]), t.taps) for t in terms]
+    splits = [
+        (stride // gcd(stride, factor), factor // gcd(stride, factor))
+        for stride, factor in zip(geometry.strides, geometry.factors, strict=True)
+    ]
+    split_in, split_out = (splits[0][0], splits[1][0]), (splits[0][1], splits[1][1])
+    C, K = geometry.image[2], geometry.output[2]
+    taps_in_all = geometry.kernel[0] * geometry.kernel[1]
+    ends = (geometry.image, split_in, 1 if C == 1 else BLOCK)
+    others = (geometry.output, split_out, 1 if K == 1 and C > 1 else BLOCK)
+    return _plan(terms, taps_in_all, *ends, *others[:2]), _plan(
+        reverse, taps_in_all, *others, *ends[:2]
+    )
+
+
+def _axis_terms(
+    kernel: int, stride: int, before: int, factor: int
+) -> dict[tuple[int, int, int], list[int]]:
+    """The taps of every (p, q, d) along one axis."""
+    g = gcd(stride, factor)
+    terms: dict[tuple[int, int, int], list[int]] = {}
+    for p in range(factor // g):
+        for i in range(kernel):
+            d, q = divmod((p * stride + i - before) // factor, stride // g)
+            terms.setdefault((p, q, d), []).append(i)
+    return terms
+
+
+def _plan(
+    terms: list[Term],
+    taps: int,
+    size: tuple[int, int, int],
+    split: Pair,
+    block: int,
+    out_size: tuple[int, int, int],
+    out_split: Pair,
+) -> Plan:
+    terms = sorted(terms)
+    rows, cols = (-(-out_size[a] // out_split[a]) for a in (0, 1))
+    target = Target(*out_size, *out_split, rows, cols)
+    top, height = _extent(size[0], split[0], rows, TILE_ROWS, [t.d[0] for t in terms])
+    left, width = _extent(size[1], split[1], cols, TILE_COLS, [t.d[1] for t in terms])
+    row, plane = width * block, height * width * block
+    group = plane * split[0] * split[1]
+    groups = -(-size[2] // block)
+    image = Image(*size, block, *split, top, left, row, plane, group, group * groups)
+    phases = list(product(range(out_split[0]), range(out_split[1])))
+    runs, run_starts = _runs(terms, image, phases)
+    quads, quad_starts, places = _quads(terms, runs, run_starts, image)
+    return Plan(image, target, tuple(terms), taps, runs, run_starts, quads, quad_starts, places)
+
+
+def _extent(size: int, split: int, count: int, tile: int, shifts: list[int]) -> Pair:
+    """Zeros in front, and the length with zeros on both ends, of one axis of the scratch."""
+    first = min(0, *shifts)
+    tiled = -(-count // tile) * tile
+    last = max(-(-size // split) - 1, tiled - 1 + max(shifts))
+    return -first, last - first + 1
+
+
+def _runs(terms: list[Term], image: Image, phases: list[Pair]) -> tuple[Array, Array]:
+    """Neighbouring terms of every phase, merged where their channels lie without a gap."""
+    runs: list[list[int]] = []
+    starts = [0]
+    for phase in phases:
+        for t, term in enumerate(terms):
+            if term.p != phase:
+                continue
+            place = _distance(term, image)
+            whole = image.channels % image.block == 0
+            same = len(runs) > starts[-1] and whole
+            if same and place == runs[-1][0] + runs[-1][1] * image.block:
+                runs[-1][1] += 1
+            else:
+                runs.append([place, 1, t])
+        starts.append(len(runs))
+    return np.array(runs, np.int64).reshape(-1, 3), np.array(starts, np.int64)
+
+
+def _distance(term: Term, image: Image) -> int:
+    phase = term.q[0] * image.split_w + term.q[1]
+    down, right = term.d[0] + image.top, term.d[1] + image.left
+    return phase * image.plane + down * image.row + right * image.block
+
+
+def _quads(
+    terms: list[Term], runs: Array, run_starts: Array, image: Image
+) -> tuple[Array, Array, Array]:
+    """Groups of four numbers for the weight gradient: channels or, if there is one, columns."""
+    quads: list[int] = []
+    starts = [0]
+    rows = np.zeros((len(terms), image.channels), np.int64)
+    for first, end in zip(run_starts[:-1], run_starts[1:], strict=True):
+        for place, pixels, t in runs[first:end].tolist():
+            for group in range(-(-image.channels // image.block)):
+                channels = min(image.block, image.channels - group * image.block)
+                numbers = pixels * channels  # pixels is 1 unless the block is full
+                for n in range(0, numbers, 4):
+                    for e in range(n, min(n + 4, numbers)):
+                        c = group * image.block + e % image.block
+                        rows[t + e // image.block, c] = 4 * len(quads) + e - n
+                    quads.append(place + group * image.group + n)
+        while (len(quads) - starts[-1]) % 3:
+            quads.append(quads[-1])
+        starts.append(len(quads))
+    return np.array(quads, np.int64), np.array(starts, np.int64), rows

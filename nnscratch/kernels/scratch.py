@@ -1,0 +1,176 @@
+"""Copying a sample into its scratch, and rows of results out of the cache.
+
+The copies cost little beside the convolution, and what happens to the numbers on the way costs next
+to nothing: a gradient passes back through ReLU and max pooling while it is copied in, and outputs
+are rectified and pooled, still in the nearest cache, while they are copied out.
+"""
+
+from __future__ import annotations
+
+from nnscratch.kernels.compilation import inline
+from nnscratch.kernels.tiles import lanes_of
+from nnscratch.kernels.vectors import (
+    broadcast,
+    keep_where,
+    larger,
+    load,
+    store,
+    store_first_equal,
+    where_above,
+    zeros,
+)
+
+
+@inline
+def copy_in(x, y, rectified, start, image, scratch, to):
+    """The sample that begins at ``x[start]``, into the scratch that begins at ``to``.
+
+    If ``rectified``, x is the gradient of a ReLU whose outputs are y, and only numbers where y > 0
+    pass.
+    """
+    step = image.split_w * image.channels
+    for phase_h in range(image.split_h):
+        for phase_w in range(image.split_w):
+            pixels = (image.width - phase_w + image.split_w - 1) // image.split_w
+            d = to + (phase_h * image.split_w + phase_w) * image.plane
+            d += image.top * image.row + image.left * image.block
+            for r in range(phase_h, image.height, image.split_h):
+                s = start + (r * image.width + phase_w) * image.channels
+                if rectified:
+                    _copy_rectified_row(x, y, s, step, pixels, image, scratch, d)
+                else:
+                    _copy_row(x, s, step, pixels, image, scratch, d)
+                d += image.row
+
+
+@inline
+def _copy_row(x, s, step, pixels, image, scratch, d):
+    lanes, block = lanes_of(x), image.block
+    for group in range(0, image.channels, block):
+        channels = min(block, image.channels - group)
+        full = channels - channels % lanes
+        for c in range(0, full, lanes):
+            for j in range(pixels):
+                store(scratch, d + j * block + c, load(x, s + j * step + group + c))
+        for c in range(full, channels):
+            for j in range(pixels):
+                scratch[d + j * block + c] = x[s + j * step + group + c]
+        d += image.group
+
+
+@inline
+def _copy_rectified_row(x, y, s, step, pixels, image, scratch, d):
+    lanes, block, zero = lanes_of(x), image.block, zeros(x)
+    for group in range(0, image.channels, block):
+        channels = min(block, image.channels - group)
+        full = channels - channels % lanes
+        for c in range(0, full, lanes):
+            for j in range(pixels):
+                at = s + j * step + group + c
+                passed = where_above(load(y, at), zero, load(x, at), zero)
+                store(scratch, d + j * block + c, passed)
+        for c in range(full, channels):
+            for j in range(pixels):
+                at = s + j * step + group + c
+                scratch[d + j * block + c] = x[at] if y[at] > 0 else 0
+        d += image.group
+
+
+@inline
+def copy_in_unpooled(dy, y, winner, start, image, scratch, to):
+    """A gradient behind ReLU and 2x2 max pooling: to the winner, if it was above zero."""
+    C, lanes, block = image.channels, lanes_of(dy), image.block
+    zero = zeros(dy)
+    width = image.width // 2
+    for h in range(image.height // 2):
+        for group in range(0, C, block):
+            channels = min(block, C - group)
+            d = to + group // block * image.group
+            d += (2 * h + image.top) * image.row + image.left * block
+            s = start + h * width * C + group
+            full = channels - channels % lanes
+            for c in range(0, full, lanes):
+                for j in range(width):
+                    at, upper = s + j * C + c, d + 2 * j * block + c
+                    lower = upper + image.row
+                    passed = where_above(load(y, at), zero, load(dy, at), zero)
+                    store(scratch, upper, keep_where(winner, at, 0, passed))
+                    store(scratch, upper + block, keep_where(winner, at, 1, passed))
+                    store(scratch, lower, keep_where(winner, at, 2, passed))
+                    store(scratch, lower + block, keep_where(winner, at, 3, passed))
+            for c in range(full, channels):
+                for j in range(width):
+                    at, upper = s + j * C + c, d + 2 * j * block + c
+                    for i in range(4):
+                        passed = y[at] > 0 and winner[at] == i
+                        place = upper + i // 2 * image.row + i % 2 * block
+                        scratch[place] = dy[at] if passed else 0
+
+
+@inline
+def copy_out(rows, across, first, phase, target, k, floor, y, start):
+    """Two rows of outputs, one vector of channels from k on, into the image y.
+
+    ``rows`` holds them as [2, across, lanes]; ``floor`` is 0 for a ReLU, minus infinity for none.
+    """
+    lanes, K = lanes_of(rows), target.channels
+    phase_h, phase_w = phase // target.split_w, phase % target.split_w
+    pixels = (target.width - phase_w + target.split_w - 1) // target.split_w
+    low = broadcast(floor, 0)
+    step = target.split_w * K
+    for a in range(2):
+        r = (first + a) * target.split_h + phase_h
+        if r < target.height:
+            d = start + (r * target.width + phase_w) * K + k
+            s = a * across * lanes
+            if k + lanes <= K:
+                for j in range(pixels):
+                    store(y, d + j * step, larger(load(rows, s + j * lanes), low))
+            else:
+                for j in range(pixels):
+                    for c in range(K - k):
+                        v = rows[s + j * lanes + c]
+                        y[d + j * step + c] = floor[0] if v < floor[0] else v
+
+
+@inline
+def copy_out_one(rows, across, first, phase, target, bias, floor, y, start):
+    """The same for one channel: ``rows`` is [2, across] and lacks the bias."""
+    phase_h, phase_w = phase // target.split_w, phase % target.split_w
+    pixels = (target.width - phase_w + target.split_w - 1) // target.split_w
+    for a in range(2):
+        r = (first + a) * target.split_h + phase_h
+        if r < target.height:
+            d = start + r * target.width + phase_w
+            for j in range(pixels):
+                v = rows[a * across + j] + bias[0]
+                y[d + j * target.split_w] = floor[0] if v < floor[0] else v
+
+
+@inline
+def copy_out_pooled(rows, across, first, target, k, y, winner, start):
+    """The same through ReLU and 2x2 max pooling, into an image of half the size."""
+    lanes, K = lanes_of(rows), target.channels
+    width = target.width // 2
+    zero = zeros(rows)
+    if first + 1 < target.height:
+        d = start + first // 2 * width * K + k
+        for j in range(width):
+            s = 2 * j * lanes
+            t = s + across * lanes
+            if k + lanes <= K:
+                a, b = load(rows, s), load(rows, s + lanes)
+                e, f = load(rows, t), load(rows, t + lanes)
+                upper, lower = larger(b, a), larger(f, e)
+                best = larger(lower, upper)
+                store(y, d + j * K, larger(best, zero))
+                store_first_equal(winner, d + j * K, best, a, b, e)
+            else:
+                for c in range(K - k):
+                    best, place = rows[s + c], 0
+                    for i in range(1, 4):
+                        v = rows[s + c + i // 2 * across * lanes + i % 2 * lanes]
+                        if v > best or v != v:
+                            best, place = v, i
+                    y[d + j * K + c] = 0 if best < 0 else best
+                    winner[d + j * K + c] = place

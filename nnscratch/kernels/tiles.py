@@ -1,0 +1,142 @@
+"""The inner loops of the convolution: sums that stay in registers while an image streams by.
+
+A CPU core can start one or two vector multiply-adds a cycle, but each takes four cycles until its
+result can be used. So eight independent sums keep it busy, and a sum must never go through memory.
+Each function here therefore computes a "tile" of results, with one local variable a register, and
+the loops around it do nothing else. The names of the variables count tiles, so they are short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nnscratch.kernels.compilation import inline
+from nnscratch.kernels.phases import BLOCK
+from nnscratch.kernels.vectors import LANES, broadcast, fma, load, store, zeros
+
+LANES_32, LANES_64 = LANES.values()
+
+
+@inline
+def lanes_of(a):
+    """Numbers in a register, of the type of the array."""
+    return LANES_32 if a.itemsize == 4 else LANES_64
+
+
+def _outputs(pixel: int) -> Callable:
+    """The tile below for images whose pixels are ``pixel`` numbers apart.
+
+    That this distance is a constant is worth a factor of two: all eight addresses are one register
+    plus a number that stands in the instruction.
+    """
+
+    @inline
+    def outputs(x, at, image, runs, first, last, weights, w, group_weights, bias):
+        """2 x 4 neighbouring outputs, a vector of channels each, in eight registers.
+
+        Parameters: ``x`` the scratch, ``at`` the place in it that belongs to the first output,
+        ``runs[first:last]`` the stretches of memory that an output sees, ``weights`` in the order
+        in which they are needed, from ``w`` on, ``group_weights`` numbers for every group of
+        channels, ``bias`` the initial sums.
+        """
+        a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = bias
+        lanes = lanes_of(weights)
+        for group in range(0, image.channels, image.block):
+            channels = min(image.block, image.channels - group)
+            for r in range(first, last):
+                upper = at + runs[r, 0]
+                lower = upper + image.row
+                k = w + runs[r, 2] * image.block * lanes
+                for t in range(runs[r, 1] * channels):  # pixels side by side, all their channels
+                    v = load(weights, k)
+                    a0 = fma(broadcast(x, upper + t), v, a0)
+                    a1 = fma(broadcast(x, upper + t + pixel), v, a1)
+                    a2 = fma(broadcast(x, upper + t + 2 * pixel), v, a2)
+                    a3 = fma(broadcast(x, upper + t + 3 * pixel), v, a3)
+                    b0 = fma(broadcast(x, lower + t), v, b0)
+                    b1 = fma(broadcast(x, lower + t + pixel), v, b1)
+                    b2 = fma(broadcast(x, lower + t + 2 * pixel), v, b2)
+                    b3 = fma(broadcast(x, lower + t + 3 * pixel), v, b3)
+                    k += lanes
+            at += image.group
+            w += group_weights
+        return a0, a1, a2, a3, b0, b1, b2, b3
+
+    return outputs
+
+
+outputs_of_blocks = _outputs(BLOCK)
+outputs_of_one_channel = _outputs(1)
+
+
+@inline
+def dot_products(x, at, image, runs, first, last, weights, w, group_weights):
+    """2 x 4 neighbouring outputs of a single channel: here the lanes are input channels.
+
+    The sums over the lanes are left to the caller.
+    """
+    a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = zeros(x)
+    lanes = lanes_of(weights)
+    for _ in range(0, image.channels, BLOCK):
+        for r in range(first, last):
+            upper = at + runs[r, 0]
+            lower = upper + image.row
+            k = w + runs[r, 2] * BLOCK
+            for t in range(0, runs[r, 1] * BLOCK, lanes):
+                v = load(weights, k + t)
+                a0 = fma(load(x, upper + t), v, a0)
+                a1 = fma(load(x, upper + t + BLOCK), v, a1)
+                a2 = fma(load(x, upper + t + 2 * BLOCK), v, a2)
+                a3 = fma(load(x, upper + t + 3 * BLOCK), v, a3)
+                b0 = fma(load(x, lower + t), v, b0)
+                b1 = fma(load(x, lower + t + BLOCK), v, b1)
+                b2 = fma(load(x, lower + t + 2 * BLOCK), v, b2)
+                b3 = fma(load(x, lower + t + 3 * BLOCK), v, b3)
+        at += image.group
+        w += group_weights
+    return a0, a1, a2, a3, b0, b1, b2, b3
+
+
+@inline
+def products(x, at, step, row, sample, quads, q, dy, dat, drow, dsample, counts, sums, n):
+    """Twelve sums over all pixels of number times vector: rows of the weight gradient.
+
+    The numbers are ``x[at + quads[q + i] + j]`` (i < 3, j < 4), moving by ``step`` a pixel and
+    ``row`` a row; the vectors ``dy[dat]``, moving by BLOCK and ``drow``. Added to ``sums[n:]``.
+    """
+    lanes = lanes_of(dy)
+    o, p = quads[q + 1] - quads[q], quads[q + 2] - quads[q]
+    at += quads[q]
+    a0, a1 = load(sums, n), load(sums, n + lanes)
+    a2, a3 = load(sums, n + 2 * lanes), load(sums, n + 3 * lanes)
+    b0, b1 = load(sums, n + 4 * lanes), load(sums, n + 5 * lanes)
+    b2, b3 = load(sums, n + 6 * lanes), load(sums, n + 7 * lanes)
+    c0, c1 = load(sums, n + 8 * lanes), load(sums, n + 9 * lanes)
+    c2, c3 = load(sums, n + 10 * lanes), load(sums, n + 11 * lanes)
+    samples, rows, cols = counts
+    for g in range(samples):
+        for h in range(rows):
+            s = at + g * sample + h * row
+            d = dat + g * dsample + h * drow
+            for _ in range(cols):
+                v = load(dy, d)
+                a0 = fma(broadcast(x, s), v, a0)
+                a1 = fma(broadcast(x, s + 1), v, a1)
+                a2 = fma(broadcast(x, s + 2), v, a2)
+                a3 = fma(broadcast(x, s + 3), v, a3)
+                b0 = fma(broadcast(x, s + o), v, b0)
+                b1 = fma(broadcast(x, s + o + 1), v, b1)
+                b2 = fma(broadcast(x, s + o + 2), v, b2)
+                b3 = fma(broadcast(x, s + o + 3), v, b3)
+                c0 = fma(broadcast(x, s + p), v, c0)
+                c1 = fma(broadcast(x, s + p + 1), v, c1)
+                c2 = fma(broadcast(x, s + p + 2), v, c2)
+                c3 = fma(broadcast(x, s + p + 3), v, c3)
+                s += step
+                d += BLOCK
+    store(sums, n, a0), store(sums, n + lanes, a1)
+    store(sums, n + 2 * lanes, a2), store(sums, n + 3 * lanes, a3)
+    store(sums, n + 4 * lanes, b0), store(sums, n + 5 * lanes, b1)
+    store(sums, n + 6 * lanes, b2), store(sums, n + 7 * lanes, b3)
+    store(sums, n + 8 * lanes, c0), store(sums, n + 9 * lanes, c1)
+    store(sums, n + 10 * lanes, c2), store(sums, n + 11 * lanes, c3)

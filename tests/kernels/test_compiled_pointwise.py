@@ -1,0 +1,197 @@
+"""The compiled kernels against the reference, number by number or channel by channel."""
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnscratch.kernels import compiled, compiled_channels, compiled_pointwise, launch, reference
+from tests.layers.helpers import every_dtype, many_shapes, normal
+
+LARGE = (7, 41, 29, 5)  # several blocks, the last of them short
+
+
+@st.composite
+def batches(draw):
+    """(shape, dtype, layout, block): vectors or images, and the size of blocks to work in."""
+    few, channels = st.integers(1, 6), st.integers(1, 40)
+    shape = draw(st.one_of(st.tuples(few, channels), st.tuples(few, few, few, channels)))
+    layout = draw(st.sampled_from(["contiguous", "strided", "transposed", "readonly"]))
+    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    return shape, dtype, layout, draw(st.sampled_from([64, 100, launch.BLOCK]))
+
+
+def array(shape, dtype, layout="contiguous", seed=1):
+    """Halves, so that zeros of both signs and equal numbers are frequent."""
+    values = (np.round(normal(*shape, seed=seed) * 4) / 2).astype(dtype)
+    if layout == "strided":
+        wide = np.full((*shape[:-1], 2 * shape[-1]), 99, dtype)
+        wide[..., ::2] = values
+        values = wide[..., ::2]
+    elif layout == "transposed":
+        values = np.asfortranarray(values)
+    values.flags.writeable = layout != "readonly"
+    return values
+
+
+def compare(block, name, *arguments, rtol=0.0, atol=0.0):
+    """Results of both implementations, with blocks of the given size."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (compiled_channels, compiled_pointwise):
+            patch.setattr(module, "BLOCK", block)
+        found = getattr(compiled, name)(*arguments)
+    expected = getattr(reference, name)(*arguments)
+    if not isinstance(found, tuple):
+        found, expected = (found,), (expected,)
+    for f, e in zip(found, expected, strict=True):
+        if isinstance(e, np.ndarray):
+            assert (f.dtype, f.shape) == (e.dtype, e.shape)
+            assert f.flags.c_contiguous
+        np.testing.assert_allclose(f, e, rtol=rtol, atol=atol)
+
+
+@many_shapes
+@given(batches(), st.floats(0, 1))
+def test_activations(case, slope):
+    *case, block = case
+    x, dy = array(*case), array(*case, seed=2)
+    compare(block, "relu", x)
+    compare(block, "relu_input_gradient", dy, x)
+    compare(block, "leaky_relu", x, slope)
+    compare(block, "leaky_relu_input_gradient", dy, x, slope)
+
+
+@every_dtype
+def test_activations_of_what_is_no_number(dtype):
+    x = np.array([[np.nan, np.inf, -np.inf, 0.0, -0.0, 1, -1] * 5], dtype)
+    compare(launch.BLOCK, "relu", x)
+    compare(launch.BLOCK, "leaky_relu", x, 0.5)
+    for slope in (0.5, 0.0):
+        compare(launch.BLOCK, "leaky_relu_input_gradient", np.ones_like(x), x, slope)
+    compare(launch.BLOCK, "relu_input_gradient", np.ones_like(x), x)
+    assert not np.signbit(compiled.relu(x[:, 4:5])).any()
+
+
+@many_shapes
+@given(batches())
+def test_sums_and_moments_of_channels(case):
+    *case, block = case
+    x = array(*case)
+    eps = np.finfo(x.dtype).eps
+    largest = float(abs(x).max())
+    compare(block, "channel_sum", x, atol=4 * eps * x.size / x.shape[-1] * largest)
+    compare(block, "channel_moments", x, rtol=1e2 * eps, atol=4 * eps * largest)
+
+
+@many_shapes
+@given(batches())
+def test_normalization(case):
+    *case, block = case
+    x, dy = array(*case), array(*case, seed=2)
+    C, eps = x.shape[-1], np.finfo(x.dtype).eps
+    mean, s, gamma, beta = np.random.default_rng(3).uniform(0.5, 2, (4, C)).astype(x.dtype)
+    compare(block, "normalize", x, mean, s, gamma, beta, rtol=4 * eps, atol=16 * eps)
+    compare(
+        block, "normalize_input_gradient", dy, x, s, gamma, rtol=1e2 * eps, atol=eps * 16 * x.size
+    )
+
+
+@many_shapes
+@given(batches(), st.integers(1, 5), st.sampled_from([0.0, 0.1]))
+def test_adam(case, t, decay):
+    shape, dtype, layout, block = case
+    g = array(shape, dtype, layout)
+
+    def step(implementation, steps):
+        p, m, v = (array(shape, dtype, seed=seed) for seed in (2, 3, 4))
+        v = abs(v)
+        if layout == "strided":  # parameters need not lie in one piece either
+            p = np.repeat(p, 2, axis=-1)[..., ::2]
+        for i in range(steps):
+            implementation.adam(p, g, m, v, 1e-3, 0.9, 0.99, 1e-8, decay, t + i)
+        return p, m, v
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled_pointwise, "BLOCK", block)
+        found = step(compiled, 3)
+    for f, e in zip(found, step(reference, 3), strict=True):
+        assert f.dtype == dtype
+        np.testing.assert_allclose(f, e, rtol=16 * np.finfo(dtype).eps, atol=1e-30)
+
+
+@many_shapes
+@given(batches(), st.floats(1e-3, 2))
+def test_squared_error(case, scale):
+    *case, block = case
+    y, target = array(*case), array(*case, seed=2)
+    assert type(compiled.squared_error(y, target, scale)[0]) is float
+    compare(block, "squared_error", y, target, scale, rtol=4 * np.finfo(y.dtype).eps)
+
+
+def test_squared_error_of_integers_is_that_of_numpy():
+    value, gradient = compiled.squared_error(np.array([1, 3]), np.array([0, 1]), 0.25)
+    assert (value, gradient.tolist()) == (5, [0.5, 1.0])
+
+
+@every_dtype
+def test_sums_of_many_numbers_are_accurate(dtype):
+    """One float32 sum over a million 0.1 would be off in the third digit."""
+    x = np.full((1_000_003, 3), 0.1, dtype)
+    exact = 1_000_003 * float(x[0, 0])
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(compiled.channel_sum(x), exact, rtol=32 * eps)
+    mean, var = compiled.channel_moments(x)
+    np.testing.assert_allclose(mean, x[0, 0], rtol=32 * eps)
+    assert (abs(var) < 1e-10).all()
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="only one thread")
+@every_dtype
+def test_no_bit_depends_on_the_number_of_threads(dtype):
+    x, dy = normal(*LARGE, dtype=dtype), normal(*LARGE, seed=2, dtype=dtype)
+    assert x.size > 2 * launch.BLOCK
+    s, gamma = np.linspace(0.5, 2, 10, dtype=dtype).reshape(2, 5)
+
+    def results():
+        p, m, v = x.copy(), dy.copy(), abs(x)
+        compiled.adam(p, dy, m, v, 1e-3, 0.9, 0.99, 1e-8, 0.1, 2)
+        value, gradient = compiled.squared_error(x, dy, 0.1)
+        yield from (p, m, v, np.array(value), gradient, compiled.channel_sum(x))
+        yield from compiled.channel_moments(x)
+        yield from compiled.normalize_input_gradient(dy, x, s, gamma)
+
+    threads = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        one = [a.tobytes() for a in results()]
+        numba.set_num_threads(2)
+        for _ in range(3):
+            assert [a.tobytes() for a in results()] == one
+    finally:
+        numba.set_num_threads(threads)
+
+
+def test_empty_arrays():
+    x = np.zeros((0, 4, 3))
+    assert compiled.relu(x).shape == compiled.relu_input_gradient(x, x).shape == (0, 4, 3)
+    assert compiled.channel_sum(x).tolist() == [0, 0, 0]
+    assert compiled.normalize(x, *np.ones((4, 3)))[0].shape == (0, 4, 3)
+
+
+def test_arrays_that_do_not_fit_together():
+    x, short, single = np.ones((4, 3)), np.ones((3, 3)), np.ones((4, 3), np.float32)
+    for other in (short, single):
+        for call in (
+            lambda o: compiled.relu_input_gradient(x, o),
+            lambda o: compiled.leaky_relu_input_gradient(x, o, 0.1),
+            lambda o: compiled.normalize_input_gradient(x, o, x[0], x[0]),
+            lambda o: compiled.adam(x, x, x, o, 0.1, 0.9, 0.99, 1e-8, 0.0, 1),
+            lambda o: compiled.squared_error(x, o, 1.0),
+        ):
+            with pytest.raises(ValueError, match="shapes and dtypes must be equal"):
+                call(other)
+    with pytest.raises(ValueError, match=r"expected 3 numbers in float64, one a channel, got"):
+        compiled.normalize(x, np.ones(2), x[0], x[0], x[0])
+    with pytest.raises(ValueError, match=r"one a channel, got float32 \(3,\)"):
+        compiled.normalize(x, x[0], single[0], x[0], x[0])
