@@ -15,6 +15,8 @@ from nnscratch import (
     training,
 )
 from nnscratch.kernels import use_kernels
+from nnscratch.layers.fusion import use_fusion
+from nnscratch.threads import set_num_threads
 
 __all__ = [
     "checkpoint",
@@ -24,6 +26,8 @@ __all__ = [
     "losses",
     "models",
     "optimizers",
+    "set_num_threads",
     "training",
+    "use_fusion",
     "use_kernels",
 ]

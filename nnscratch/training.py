@@ -14,6 +14,7 @@ from nnscratch.checkpoint import load_checkpoint, save_checkpoint
 from nnscratch.data_checks import Loss, check_data, check_samples, checksum_of, slices
 from nnscratch.files import check_writable
 from nnscratch.layers.base import Layer
+from nnscratch.layers.fusion import parameter_gradients_only
 from nnscratch.layers.geometry import check_count
 from nnscratch.optimizers import Optimizer
 
@@ -165,7 +166,8 @@ def _train_epoch(
         value, dy = loss(y, target[batch])
         if not np.isfinite(value):
             raise run.divergence(f"the loss became {value}")
-        model.backward(dy)
+        with parameter_gradients_only(model):
+            model.backward(dy)
         optimizer.step(model.params, model.grads)
         total += value * len(batch)
         bar.set_postfix_str(f"loss {total / (start + len(batch)):.4g}", refresh=False)

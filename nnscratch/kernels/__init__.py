@@ -11,6 +11,8 @@ import os
 import warnings
 from types import ModuleType
 
+from threadpoolctl import threadpool_limits
+
 from nnscratch.kernels import reference
 from nnscratch.kernels.reference import (
     adam,
@@ -91,6 +93,8 @@ def use_kernels(name: str) -> None:
         if hasattr(reference, kernel):
             globals()[kernel] = getattr(IMPLEMENTATIONS[name], kernel)
     globals()["blocks"] = getattr(IMPLEMENTATIONS[name], "blocks", None)
+    if blocks is not None:
+        threadpool_limits(1, "blas")  # see `nnscratch.set_num_threads`
 
 
 def _use_the_fastest() -> None:

@@ -9,6 +9,7 @@ one. Somebody who changes a line never runs yesterday's code.
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -17,6 +18,11 @@ from typing import Any
 
 import numba
 from numba.core import event
+
+# Threads that wait for work spin for some 20 us and then sleep. Spinning for longer, GNU OpenMP's
+# habit, makes a step twenty times slower if another program wants one of the cores.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 HERE = Path(__file__).parent
 SECONDS = 35  # to compile everything for one type of numbers, on two cores of 2023
@@ -42,7 +48,7 @@ def _folder() -> Path:
 FOLDER = _folder()
 
 
-def compiled(function: Callable, **options: Any) -> Callable:
+def serial(function: Callable, **options: Any) -> Callable:
     """A kernel: compiled when first called, and kept."""
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(FOLDER)
     try:
@@ -53,12 +59,17 @@ def compiled(function: Callable, **options: Any) -> Callable:
 
 def parallel(function: Callable) -> Callable:
     """A kernel whose ``prange`` loops are shared among the threads."""
-    return compiled(function, parallel=True)
+    return serial(function, parallel=True)
+
+
+def part(function: Callable) -> Callable:
+    """Part of a kernel: compiled with whatever calls it."""
+    return numba.njit(error_model="numpy")(function)
 
 
 def inline(function: Callable) -> Callable:
-    """Part of a kernel: compiled into whatever calls it."""
-    return numba.njit(error_model="numpy")(function)
+    """The same, without a call: for functions so short that a call would cost as much."""
+    return numba.njit(error_model="numpy", forceinline=True)(function)
 
 
 class _Notice(event.Listener):

@@ -71,12 +71,21 @@ def block_forward(block: Block, x: Array, W: Array, b: Array) -> tuple[Array, Ar
 
 
 def block_backward(
-    block: Block, x: Array, y: Array, winner: Array, dy: Array, W: Array
-) -> tuple[Array, Array, Array]:
-    """The gradients dx, dW and db, from what `block_forward` took and gave."""
+    block: Block,
+    x: Array,
+    y: Array,
+    winner: Array,
+    dy: Array,
+    W: Array,
+    want_dx: bool,
+    want_dW: bool,
+) -> tuple[Array, Array | None, Array | None]:
+    """The gradients dx, dW and db, from what `block_forward` took and gave.
+
+    Without ``want_dx``, dx is empty; without ``want_dW``, dW and db are None.
+    """
     there, back = block.plans()
-    behind = None
-    if block.rectified:
-        behind = Behind(y, winner if block.pooled else None)
-    dx, dW, db = backward(there, back, x, dy, block.by_taps(W), behind)
-    return dx, block.from_taps(dW), db  # type: ignore[return-value, arg-type]
+    behind = Behind(y, winner if block.pooled else None) if block.rectified else None
+    taps = block.by_taps(W) if want_dx else None
+    dx, dW, db = backward(there, back, x if want_dW else None, dy, taps, behind)
+    return dx, None if dW is None else block.from_taps(dW), db

@@ -12,7 +12,8 @@ from numba import prange, uintp
 
 from nnscratch.kernels import reference_pointwise as reference
 from nnscratch.kernels.buffers import empty
-from nnscratch.kernels.launch import BLOCK, Kernel, check_alike, launch, parallel, ready, serial
+from nnscratch.kernels.compilation import parallel, serial
+from nnscratch.kernels.launch import BLOCK, Kernel, check_alike, launch, ready
 
 Array = np.ndarray
 

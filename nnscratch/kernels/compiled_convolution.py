@@ -57,17 +57,17 @@ def forward(
     forward_kernel(
         _flat(x), samples, plan.layout, plan.runs, plan.run_starts, _packed(plan, W),
         _bias(plan, b, x.dtype), _FLOORS[x.dtype, rectify], pool,
-        _scratch(plan, threads, x.dtype), _rows(plan, threads, x.dtype), _flat(y), _flat(winner),
+        _scratch(plan, _together(plan), threads, x.dtype), _rows(plan, threads, x.dtype), _flat(y), _flat(winner),
     )  # fmt: skip
     return y, winner
 
 
 def backward(
     there: Plan, back: Plan, x: Array | None, dy: Array, W: Array | None, behind: Behind | None
-) -> tuple[Array | None, Array | None, Array | None]:
+) -> tuple[Array, Array | None, Array | None]:
     """The gradients dx, dW (taps, C, K) and db (K,) of a convolution.
 
-    dx is None without ``W``, which it needs; dW and db are None without ``x``.
+    dx is empty without ``W``, which it needs; dW and db are None without ``x``.
     """
     samples, dtype, target = len(dy), dy.dtype, back.target
     nothing = np.empty(0, dtype)
@@ -83,14 +83,14 @@ def backward(
     sums = empty((blocks, size if x is not None else 0), dtype)
     bias_sums = empty((blocks, -(-back.image.channels // BLOCK) * BLOCK), dtype)
     dx = empty((samples if W is not None else 0, *target[:3]), dtype)
-    threads = _threads(blocks)
+    threads, together = _threads(blocks), _together(there, back)
     backward_kernel(
         _flat(dy), y, _flat(winner) if pooled else _NO_WINNER, behind is not None, pooled,
-        nothing if x is None else _flat(x), samples, np.append(there.image, back.layout),
+        nothing if x is None else _flat(x), samples, there.layout, back.layout,
         back.runs, back.run_starts, numbers.quads, numbers.quad_starts, exchanged,
         nothing if W is None else _packed(back, W.transpose(0, 2, 1)), _bias(back, None, dtype),
-        _FLOORS[dtype, False], _scratch(there, threads, dtype, back),
-        _scratch(back, threads, dtype, there), _rows(back, threads, dtype), _flat(dx), sums,
+        _FLOORS[dtype, False], _scratch(there, together, threads, dtype),
+        _scratch(back, together, threads, dtype), _rows(back, threads, dtype), _flat(dx), sums,
         bias_sums,
     )  # fmt: skip
     if x is None:
@@ -98,8 +98,10 @@ def backward(
     total = sums.sum(axis=0).reshape(vector_count, -1, lanes)
     dW = _unpacked(numbers, total, vectors.image.channels)  # (taps, numbers, vectors)
     dW = dW.transpose(0, 2, 1) if exchanged else dW
-    db = bias_sums.sum(axis=0)[: back.image.channels]
-    return (dx if W is not None else None), dW, db
+    db = bias_sums.sum(axis=0)
+    if exchanged:
+        db = db.sum(keepdims=True)  # of one channel, the lanes are parts
+    return dx, dW, db[: back.image.channels]
 
 
 _NO_WINNER = np.empty(0, np.uint8)
@@ -115,7 +117,7 @@ def _threads(parts: int) -> int:
 
 
 def _flat(array: Array) -> Array:
-    return np.ascontiguousarray(array).reshape(-1)
+    return array.reshape(-1) if array.flags.carray else np.array(array, order="C").reshape(-1)
 
 
 def _sample_blocks(samples: int, size: int) -> int:
@@ -126,13 +128,14 @@ def _sample_blocks(samples: int, size: int) -> int:
     return min(samples, blocks)
 
 
-def _scratch(plan: Plan, threads: int, dtype: np.dtype, other: Plan | None = None) -> Array:
-    """Memory for several samples at once if they are small: large weights are then read less."""
-    pixels = plan.image.height * plan.image.width
-    if other is not None:
-        pixels = max(pixels, other.image.height * other.image.width)
-    together = max(1, min(8, 64 // pixels))
+def _scratch(plan: Plan, together: int, threads: int, dtype: np.dtype) -> Array:
     return empty((threads, together * plan.image.sample + SLACK), dtype)
+
+
+def _together(*plans: Plan) -> int:
+    """How many samples to treat at once: several if they are small, for weights are then read less."""
+    pixels = max(plan.image.height * plan.image.width for plan in plans)
+    return max(1, min(8, 64 // pixels))
 
 
 def _rows(plan: Plan, threads: int, dtype: np.dtype) -> Array:
@@ -143,6 +146,8 @@ def _rows(plan: Plan, threads: int, dtype: np.dtype) -> Array:
 def _bias(plan: Plan, b: Array | None, dtype: np.dtype) -> Array:
     """The bias, or zeros, filled up to whole vectors."""
     lanes = LANES[dtype]
+    if b is not None and len(b) % lanes == 0:
+        return b
     padded = np.zeros(-(-plan.target.channels // lanes) * lanes, dtype)
     if b is not None:
         padded[: len(b)] = b
@@ -158,11 +163,10 @@ def _packed(plan: Plan, W: Array) -> Array:
     C, K = W.shape[1:]
     block = plan.image.block
     lanes = 1 if K == 1 and block == BLOCK else LANES[W.dtype]
-    if plan.sums is None:
+    if plan.order is not None:
         terms = W[plan.order]
     else:
-        terms = plan.sums.astype(W.dtype) @ W.reshape(len(W), C * K)
-    terms = terms.reshape(-1, C, K)
+        terms = (plan.sums[W.dtype] @ W.reshape(len(W), C * K)).reshape(-1, C, K)
     if C % block or K % lanes:
         whole = np.zeros((len(terms), -(-C // block) * block, -(-K // lanes) * lanes), W.dtype)
         whole[:, :C, :K] = terms
@@ -180,11 +184,11 @@ def _unpacked(plan: Plan, sums: Array, channels: int) -> Array:
     T, C = plan.rows.shape
     terms = sums[:, plan.rows].transpose(1, 2, 0, 3)  # (T, C, vectors, lanes)
     terms = terms.reshape(T, C, vectors * lanes)[:, :, :channels]
-    if plan.sums is None:
+    if plan.order is not None:
         dW = np.empty_like(terms)
         dW[plan.order] = terms
         return dW
-    dW = plan.sums.T.astype(sums.dtype) @ terms.reshape(T, C * channels)
+    dW = plan.sums[sums.dtype].T @ terms.reshape(T, C * channels)
     return dW.reshape(-1, C, channels)
 
 

@@ -10,7 +10,8 @@ from numba import prange, uintp
 
 from nnscratch.kernels import reference_pointwise as reference
 from nnscratch.kernels.buffers import empty
-from nnscratch.kernels.launch import BLOCK, check_alike, launch, parallel, ready, serial
+from nnscratch.kernels.compilation import parallel, serial
+from nnscratch.kernels.launch import BLOCK, check_alike, launch, ready
 
 Array = np.ndarray
 

@@ -12,7 +12,8 @@ from numba import prange
 
 from nnscratch.kernels import reference
 from nnscratch.kernels.buffers import empty
-from nnscratch.kernels.launch import BLOCK, Kernel, launch, parallel, ready, serial
+from nnscratch.kernels.compilation import parallel, serial
+from nnscratch.kernels.launch import BLOCK, Kernel, launch, ready
 
 Array = np.ndarray
 Pair = tuple[int, int]

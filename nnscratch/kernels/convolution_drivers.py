@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from nnscratch.kernels.compilation import inline, parallel
+from nnscratch.kernels.compilation import part, parallel
 from nnscratch.kernels.convolve import (
     add_bias_sums,
     add_weight_sums,
@@ -20,14 +20,13 @@ from nnscratch.kernels.phases import BLOCK, Image, Target
 from nnscratch.kernels.scratch import copy_in, copy_in_unpooled
 
 SLACK = 64  # numbers behind a scratch that may be read but are never used
-IMAGE = len(Image._fields)
 
 
 @parallel
 def forward_kernel(
     x, samples, layout, runs, starts, weights, bias, floor, pooled, scratch, rows, y, winner
 ):
-    """See `compiled_convolution.forward`; ``layout`` holds an Image and a Target."""
+    """See `compiled_convolution.forward`; ``layout`` is that of the plan."""
     threads = len(scratch)
     for thread in prange(threads):
         t = np.int64(thread)  # not unsigned, as a parallel loop has it
@@ -37,10 +36,10 @@ def forward_kernel(
         )  # fmt: skip
 
 
-@inline
+@part
 def _forward_share(x, n, end, layout, terms, weights, bias, ending, scratch, rows, y, winner):
     """Samples n to end, as many at once as fit into the scratch."""
-    image, target = _image(layout, 0), _target(layout, IMAGE)
+    image, target = _image(layout), _target(layout)
     scratch[:] = 0
     together = (len(scratch) - SLACK) // image.sample
     size = image.height * image.width * image.channels
@@ -52,7 +51,7 @@ def _forward_share(x, n, end, layout, terms, weights, bias, ending, scratch, row
         n += samples
 
 
-@inline
+@part
 def _outputs(scratch, samples, image, target, terms, weights, bias, ending, rows, y, winner, n):
     if target.channels == 1 and image.block == BLOCK:
         convolve_to_one(
@@ -62,28 +61,27 @@ def _outputs(scratch, samples, image, target, terms, weights, bias, ending, rows
         convolve(scratch, samples, image, target, terms, weights, bias, ending, rows, y, winner, n)
 
 
-@inline
-def _image(layout, i):
+@part
+def _image(numbers):
     return Image(
-        layout[i], layout[i + 1], layout[i + 2], layout[i + 3], layout[i + 4], layout[i + 5],
-        layout[i + 6], layout[i + 7], layout[i + 8], layout[i + 9], layout[i + 10], layout[i + 11],
+        numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6],
+        numbers[7], numbers[8], numbers[9], numbers[10], numbers[11],
     )  # fmt: skip
 
 
-@inline
-def _target(layout, i):
+@part
+def _target(numbers):
     return Target(
-        layout[i], layout[i + 1], layout[i + 2], layout[i + 3], layout[i + 4], layout[i + 5],
-        layout[i + 6],
-    )  # fmt: skip
+        numbers[12], numbers[13], numbers[14], numbers[15], numbers[16], numbers[17], numbers[18]
+    )
 
 
 @parallel
 def backward_kernel(
-    dy, y, winner, rectified, pooled, x, samples, layout, runs, starts, quads, quad_starts,
-    exchanged, weights, bias, floor, x_scratch, dy_scratch, rows, dx, sums, bias_sums,
+    dy, y, winner, rectified, pooled, x, samples, x_layout, layout, runs, starts, quads,
+    quad_starts, exchanged, weights, bias, floor, x_scratch, dy_scratch, rows, dx, sums, bias_sums,
 ):  # fmt: skip
-    """See `compiled_convolution.backward`; ``layout`` holds the Images of x and dy and a Target."""
+    """See `compiled_convolution.backward`; the layouts are those of the two plans."""
     threads, blocks = len(rows), len(sums)
     for thread in prange(threads):
         t = np.int64(thread)
@@ -93,19 +91,20 @@ def backward_kernel(
         for b in range(first, end):
             _backward_block(
                 dy, (y, winner, rectified, pooled), x, samples * b // blocks,
-                samples * (b + 1) // blocks, layout, (runs, starts),
+                samples * (b + 1) // blocks, (x_layout, layout), (runs, starts),
                 (quads, quad_starts, exchanged), weights, bias, floor, x_scratch[t],
                 dy_scratch[t], rows[t], dx, sums[b], bias_sums[b],
             )  # fmt: skip
 
 
-@inline
+@part
 def _backward_block(
-    dy, behind, x, n, end, layout, terms, tables, weights, bias, floor, x_scratch, dy_scratch,
+    dy, behind, x, n, end, layouts, terms, tables, weights, bias, floor, x_scratch, dy_scratch,
     rows, dx, sums, bias_sums,
 ):  # fmt: skip
     """Samples n to end: their gradients dx, and their part of the gradients of W and b."""
-    x_image, dy_image, target = _image(layout, 0), _image(layout, IMAGE), _target(layout, 2 * IMAGE)
+    x_image, dy_image = _image(layouts[0]), _image(layouts[1])
+    target = _target(layouts[1])
     y, winner, rectified, pooled = behind
     quads, quad_starts, exchanged = tables
     sums[:] = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnscratch.kernels.compilation import inline
+from nnscratch.kernels.compilation import part
 from nnscratch.kernels.phases import BLOCK, TILE_COLS, TILE_ROWS
 from nnscratch.kernels.scratch import copy_out, copy_out_one, copy_out_pooled
 from nnscratch.kernels.tiles import (
@@ -15,7 +15,7 @@ from nnscratch.kernels.tiles import (
 from nnscratch.kernels.vectors import add, load, store, store_lane_sums, zeros
 
 
-@inline
+@part
 def convolve(scratch, samples, image, target, terms, weights, bias, ending, rows, y, winner, n):
     """Outputs of all samples in the scratch, from sample n on in ``y`` (and ``winner``).
 
@@ -60,7 +60,7 @@ def convolve(scratch, samples, image, target, terms, weights, bias, ending, rows
                         copy_out(rows, across, h, phase, target, k, floor, y, start)
 
 
-@inline
+@part
 def _store_tile(rows, upper, across, tile):
     lanes = lanes_of(rows)
     lower = upper + across
@@ -74,7 +74,7 @@ def _store_tile(rows, upper, across, tile):
     store(rows, lower + 3 * lanes, tile[7])
 
 
-@inline
+@part
 def convolve_to_one(scratch, samples, image, target, terms, weights, bias, floor, rows, y, n):
     """The same for a single output channel."""
     runs, starts = terms
@@ -94,7 +94,7 @@ def convolve_to_one(scratch, samples, image, target, terms, weights, bias, floor
                 copy_out_one(rows, across, h, phase, target, bias, floor, y, (n + g) * size)
 
 
-@inline
+@part
 def add_weight_sums(x, x_image, quads, starts, dy, dy_image, samples, sums):
     """The weight gradient of all samples in the two scratches, added to ``sums``.
 
@@ -118,15 +118,19 @@ def add_weight_sums(x, x_image, quads, starts, dy, dy_image, samples, sums):
                 )  # fmt: skip
 
 
-@inline
+@part
 def add_bias_sums(dy, image, samples, sums):
     """The sum over all pixels of the scratch, the zeros included, added to ``sums``."""
     lanes, block = lanes_of(dy), image.block
     if block == 1:
-        total = sums[0]
-        for i in range(samples * image.sample):
-            total += dy[i]
-        sums[0] = total
+        numbers = samples * image.sample
+        whole = numbers // lanes * lanes
+        a = zeros(dy)
+        for i in range(0, whole, lanes):
+            a = add(a, load(dy, i))
+        store(sums, 0, add(a, load(sums, 0)))  # all lanes count, see `backward`
+        for i in range(whole, numbers):
+            sums[0] += dy[i]
         return
     for g in range(samples):
         for k in range(0, image.channels, lanes):

@@ -17,15 +17,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 Array = np.ndarray
 Kernel = tuple[Callable[..., None], Callable[..., None]]
 
 BLOCK = 16384  # numbers; less work than that is done before another thread has woken up
-
-serial = njit(cache=True, error_model="numpy", nogil=True)
-parallel = njit(cache=True, error_model="numpy", nogil=True, parallel=True)
 
 
 def launch(kernel: Kernel, total: int, size: int, *arguments: Any) -> None:

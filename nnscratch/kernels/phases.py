@@ -112,19 +112,19 @@ class Plan:
         return np.array([*self.image, *self.target], np.int64)
 
     @cached_property
-    def sums(self) -> Array | None:
-        """The matrix (terms, taps) of ones that adds taps; None if every term is one tap."""
-        if all(len(term.taps) == 1 for term in self.terms):
+    def order(self) -> Array | None:
+        """The tap of every term; None if the taps of some term have to be added."""
+        if any(len(term.taps) > 1 for term in self.terms):
             return None
+        return np.array([term.taps[0] for term in self.terms])
+
+    @cached_property
+    def sums(self) -> dict[np.dtype, Array]:
+        """The matrix (terms, taps) of ones that adds them, for each type of numbers."""
         matrix = np.zeros((len(self.terms), self.taps))
         for row, term in zip(matrix, self.terms, strict=True):
             row[list(term.taps)] = 1
-        return matrix
-
-    @cached_property
-    def order(self) -> Array:
-        """The (first) tap of every term."""
-        return np.array([term.taps[0] for term in self.terms])
+        return {np.dtype(dtype): matrix.astype(dtype) for dtype in (np.float32, np.float64)}
 
 
 class Geometry(NamedTuple):

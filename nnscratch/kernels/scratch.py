@@ -7,7 +7,7 @@ are rectified and pooled, still in the nearest cache, while they are copied out.
 
 from __future__ import annotations
 
-from nnscratch.kernels.compilation import inline
+from nnscratch.kernels.compilation import part
 from nnscratch.kernels.tiles import lanes_of
 from nnscratch.kernels.vectors import (
     broadcast,
@@ -21,7 +21,7 @@ from nnscratch.kernels.vectors import (
 )
 
 
-@inline
+@part
 def copy_in(x, y, rectified, start, image, scratch, to):
     """The sample that begins at ``x[start]``, into the scratch that begins at ``to``.
 
@@ -43,7 +43,7 @@ def copy_in(x, y, rectified, start, image, scratch, to):
                 d += image.row
 
 
-@inline
+@part
 def _copy_row(x, s, step, pixels, image, scratch, d):
     lanes, block = lanes_of(x), image.block
     for group in range(0, image.channels, block):
@@ -58,7 +58,7 @@ def _copy_row(x, s, step, pixels, image, scratch, d):
         d += image.group
 
 
-@inline
+@part
 def _copy_rectified_row(x, y, s, step, pixels, image, scratch, d):
     lanes, block, zero = lanes_of(x), image.block, zeros(x)
     for group in range(0, image.channels, block):
@@ -76,7 +76,7 @@ def _copy_rectified_row(x, y, s, step, pixels, image, scratch, d):
         d += image.group
 
 
-@inline
+@part
 def copy_in_unpooled(dy, y, winner, start, image, scratch, to):
     """A gradient behind ReLU and 2x2 max pooling: to the winner, if it was above zero."""
     C, lanes, block = image.channels, lanes_of(dy), image.block
@@ -107,7 +107,7 @@ def copy_in_unpooled(dy, y, winner, start, image, scratch, to):
                         scratch[place] = dy[at] if passed else 0
 
 
-@inline
+@part
 def copy_out(rows, across, first, phase, target, k, floor, y, start):
     """Two rows of outputs, one vector of channels from k on, into the image y.
 
@@ -133,7 +133,7 @@ def copy_out(rows, across, first, phase, target, k, floor, y, start):
                         y[d + j * step + c] = floor[0] if v < floor[0] else v
 
 
-@inline
+@part
 def copy_out_one(rows, across, first, phase, target, bias, floor, y, start):
     """The same for one channel: ``rows`` is [2, across] and lacks the bias."""
     phase_h, phase_w = phase // target.split_w, phase % target.split_w
@@ -147,7 +147,7 @@ def copy_out_one(rows, across, first, phase, target, bias, floor, y, start):
                 y[d + j * target.split_w] = floor[0] if v < floor[0] else v
 
 
-@inline
+@part
 def copy_out_pooled(rows, across, first, target, k, y, winner, start):
     """The same through ReLU and 2x2 max pooling, into an image of half the size."""
     lanes, K = lanes_of(rows), target.channels

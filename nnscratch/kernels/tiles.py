@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nnscratch.kernels.compilation import inline
+from nnscratch.kernels.compilation import inline, part
 from nnscratch.kernels.phases import BLOCK
 from nnscratch.kernels.vectors import LANES, broadcast, fma, load, store, zeros
 
@@ -30,7 +30,7 @@ def _outputs(pixel: int) -> Callable:
     plus a number that stands in the instruction.
     """
 
-    @inline
+    @part
     def outputs(x, at, image, runs, first, last, weights, w, group_weights, bias):
         """2 x 4 neighbouring outputs, a vector of channels each, in eight registers.
 
@@ -97,7 +97,7 @@ def dot_products(x, at, image, runs, first, last, weights, w, group_weights):
     return a0, a1, a2, a3, b0, b1, b2, b3
 
 
-@inline
+@part
 def products(x, at, step, row, sample, quads, q, dy, dat, drow, dsample, counts, sums, n):
     """Twelve sums over all pixels of number times vector: rows of the weight gradient.
 

@@ -216,6 +216,8 @@ class Sequential(Composite):
                 "pass only, so make a new object for every place."
             )
         super().__init__({f"{i}.{layer.name}": layer for i, layer in enumerate(self.layers)})
+        self._steps: list[Any] = []
+        self._planned_for: tuple[Any, ...] = ()
         self._build(input_shape, np.random.default_rng(seed), dtype, keep=True)
 
     def build(self, input_shape: Shape, rng: np.random.Generator, dtype: DTypeLike) -> Shape:
@@ -226,7 +228,7 @@ class Sequential(Composite):
         self, input_shape: Shape, rng: np.random.Generator, dtype: DTypeLike, keep: bool
     ) -> Shape:
         self.input_shape, self.dtype = check_shape(input_shape), np.dtype(dtype)
-        shape = self.input_shape
+        shape, self._planned_for = self.input_shape, ()
         for name, layer in self.parts.items():
             try:
                 if keep and hasattr(layer, "built_shape"):
@@ -253,7 +255,7 @@ class Sequential(Composite):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)
-        self._steps = self._plan()
+        self._plan()
         for layer in self._steps:
             x = layer.forward(x, training)
         self.cache = (x.shape,)
@@ -265,11 +267,13 @@ class Sequential(Composite):
             dy = layer.backward(dy)
         return dy
 
-    def _plan(self) -> list[Any]:
-        """The layers; for speed, some stretches of them behave as one layer."""
-        from nnscratch.layers.fusion import steps  # which imports this module
+    def _plan(self) -> None:
+        """Steps are the layers; for speed, stretches of layers may behave as one."""
+        from nnscratch.layers import fusion  # which imports this module
 
-        return steps(self.layers)
+        code = fusion.code_in_use(self.layers)
+        if code != self._planned_for:
+            self._steps, self._planned_for = fusion.steps(self.layers), code
 
     def summary(self) -> None:
         """Print each layer's output shape, parameters, multiply-adds and memory for one sample.

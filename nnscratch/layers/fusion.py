@@ -8,28 +8,32 @@ becomes one step: the enlarged image, the raw output of the convolution and the 
 never written to memory, and enlarging costs no multiplications (`nnscratch.kernels.phases`). The
 results are those of the layers one by one, up to rounding. A layer that somebody changed, in its
 file or in a subclass, is run as it was written. `use_fusion` switches all of this off.
+
+Such a step can also leave out gradients that nobody asks for: `parameter_gradients_only` for
+training, where the first layer's dL/dx is of no use, and `input_gradient_only` for the search for
+a network's input, which leaves its parameters as they are.
 """
 
 from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
-
-import numpy as np
+from weakref import WeakSet
 
 from nnscratch import kernels
 from nnscratch.layers.activations import ReLU
-from nnscratch.layers.base import Array, Layer
+from nnscratch.layers.base import Array, Composite, Layer, all_parts
 from nnscratch.layers.convolution import Conv2D, Conv2DTranspose
 from nnscratch.layers.pooling import MaxPooling2D
 from nnscratch.layers.upsampling import UpSampling2D
 
 # The code of forward and backward that a fused step stands for, as digests of its text. After a
 # change of a layer that the compiled block follows, tests/layers/test_fusion.py says the new ones.
-KNOWN_CODE = {
+KNOWN_CODE: dict[type[Layer], str] = {
     UpSampling2D: "b170e4d241f3",
     Conv2D: "8e75e1358f38",
     Conv2DTranspose: "bfe65d8777d9",
@@ -54,9 +58,48 @@ def steps(layers: Sequence[Layer]) -> list[Layer | Fused]:
     rest = list(layers)
     while rest:
         length = _stretch(rest)
-        result.append(Fused(rest[:length]) if length > 1 else rest[0])
-        rest = rest[length:]
+        result.append(Fused(rest[:length]) if length else rest[0])
+        rest = rest[max(1, length) :]
     return result
+
+
+def code_in_use(layers: Sequence[Layer]) -> tuple[Any, ...]:
+    """All that `steps` depends on, to be compared: while it is the same, so are the steps."""
+    return (
+        _wanted and kernels.blocks is not None,
+        *[(layer.forward, layer.backward) for layer in layers],
+    )
+
+
+@contextmanager
+def parameter_gradients_only(model: Layer) -> Iterator[None]:
+    """Within: dL/dx of the model's input may be left out, backward then returns an empty array."""
+    first = model
+    while isinstance(first, Composite):
+        first = next(iter(first.parts.values()))
+    with _without(_NO_INPUT_GRADIENT, [first]):
+        yield
+
+
+@contextmanager
+def input_gradient_only(model: Layer) -> Iterator[None]:
+    """Within: gradients of parameters may be left out; ``grads`` then stay as they are."""
+    with _without(_NO_PARAMETER_GRADIENTS, all_parts(model)):
+        yield
+
+
+@contextmanager
+def _without(marks: WeakSet[Layer], layers: list[Layer]) -> Iterator[None]:
+    new = [layer for layer in layers if layer not in marks]
+    marks.update(new)
+    try:
+        yield
+    finally:
+        marks.difference_update(new)
+
+
+_NO_INPUT_GRADIENT: WeakSet[Layer] = WeakSet()
+_NO_PARAMETER_GRADIENTS: WeakSet[Layer] = WeakSet()
 
 
 class Fused:
@@ -83,9 +126,13 @@ class Fused:
         self.layers[-1].check_gradient(dy)
         x, y, winner = self.cache
         W, grads = self.convolution.params["W"], self.convolution.grads
-        dx, grads["W"][...], grads["b"][...] = kernels.blocks.block_backward(
-            self.block, x, y, winner, dy, W
-        )
+        dx, dW, db = kernels.blocks.block_backward(
+            self.block, x, y, winner, dy, W,
+            self.layers[0] not in _NO_INPUT_GRADIENT,
+            self.convolution not in _NO_PARAMETER_GRADIENTS,
+        )  # fmt: skip
+        if dW is not None:
+            grads["W"][...], grads["b"][...] = dW, db
         return dx
 
 
@@ -107,15 +154,15 @@ def _block(layers: Sequence[Layer], convolution: Any) -> Any:
     )
 
 
-def _stretch(layers: Sequence[Layer]) -> int:
-    """How many of the layers, from the first on, can be computed in one go; at least 1."""
+def _stretch(layers: Sequence[Any]) -> int:
+    """How many of the layers, from the first on, can be computed in one go; maybe none."""
     n = 0
-    if isinstance(layers[0], UpSampling2D) and _as_known(layers[0]):
-        n = int(layers[0].interpolation == "nearest")
+    if _as_known(layers[0], UpSampling2D) and layers[0].interpolation == "nearest":
+        n = 1
     if not (len(layers) > n and _as_known(layers[n], Conv2D, Conv2DTranspose)):
-        return 1
+        return 0
     if n and isinstance(layers[n], Conv2DTranspose) and layers[n].strides != (1, 1):
-        return 1
+        return 0
     n += 1
     if len(layers) > n and _as_known(layers[n], ReLU):
         n += 1
@@ -130,11 +177,10 @@ def _in_one_phase(convolution: Any) -> bool:
     return convolution.filters > 1 and not strided
 
 
-def _halves(layer: Layer) -> bool:
+def _halves(layer: Any) -> bool:
     """Whether it is the 2x2 max pooling that a block can do."""
     return (
-        isinstance(layer, MaxPooling2D)
-        and _as_known(layer)
+        _as_known(layer, MaxPooling2D)
         and layer.pool_size == layer.strides == (2, 2)
         and layer._pads() == ((0, 0), (0, 0))
     )
@@ -142,12 +188,9 @@ def _halves(layer: Layer) -> bool:
 
 def _as_known(layer: Layer, *types: type[Layer]) -> bool:
     """Whether the layer, of one of the types, computes what a fused step computes for it."""
-    known = KNOWN_CODE.get(type(layer))
-    if known is None or (types and type(layer) not in types):
+    if type(layer) not in types or "forward" in vars(layer) or "backward" in vars(layer):
         return False
-    if "forward" in vars(layer) or "backward" in vars(layer):
-        return False
-    return known == code_of(type(layer).forward, type(layer).backward)
+    return KNOWN_CODE[type(layer)] == code_of(type(layer).forward, type(layer).backward)
 
 
 @cache

@@ -1,0 +1,40 @@
+"""How many threads compute."""
+
+from __future__ import annotations
+
+from threadpoolctl import threadpool_limits
+
+from nnscratch import kernels
+
+
+def set_num_threads(n: int) -> None:
+    """Share the work of the compiled kernels among ``n`` threads.
+
+    At first there is one a CPU core, or what the environment variable ``NUMBA_NUM_THREADS`` says.
+    The bits of a result do not depend on n. NumPy's own threads, those of its BLAS, keep spinning
+    for a while after a matrix product and then hold the cores that the kernels want; so beside
+    compiled kernels BLAS has one thread, from ``use_kernels("compiled")`` on. With the reference
+    kernels, n is the number of BLAS threads.
+
+    Raises
+    ------
+    ValueError
+        If n is not a positive int, or there are fewer threads and they run already.
+    """
+    if not isinstance(n, int) or n < 1:
+        raise ValueError(f"set_num_threads: n is {n!r}; it must be a positive int.")
+    if kernels.blocks is None:
+        threadpool_limits(n, "blas")
+        return
+    import numba
+    from numba.np.ufunc import parallel
+
+    if n > numba.config.NUMBA_NUM_THREADS:
+        if parallel._is_initialized:
+            raise ValueError(
+                f"set_num_threads: {n} threads are wanted but {numba.config.NUMBA_NUM_THREADS} "
+                "were started, and more cannot be added; call it before the first kernel runs, or "
+                "set the environment variable NUMBA_NUM_THREADS."
+            )
+        numba.config.NUMBA_NUM_THREADS = n
+    numba.set_num_threads(n)
