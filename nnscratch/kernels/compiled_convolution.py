@@ -20,6 +20,7 @@ import numpy as np
 from numba import get_num_threads
 
 from nnscratch.kernels.buffers import empty
+from nnscratch.kernels.compiled_weights import pack, unpack
 from nnscratch.kernels.convolution_drivers import SLACK, backward_kernel, forward_kernel
 from nnscratch.kernels.phases import BLOCK, TILE_COLS, TILE_ROWS, Geometry, Plan, plans
 from nnscratch.kernels.vectors import LANES
@@ -55,7 +56,7 @@ def forward(
     y, winner = empty(shape, x.dtype), empty(shape if pool else (0,), np.uint8)
     threads = _threads(samples)
     forward_kernel(
-        _flat(x), samples, plan.layout, plan.runs, plan.run_starts, _packed(plan, W),
+        _flat(x), samples, plan.layout, plan.runs, plan.run_starts, pack(plan, W),
         _bias(plan, b, x.dtype), _FLOORS[x.dtype, rectify], pool,
         _scratch(plan, _together(plan), threads, x.dtype), _rows(plan, threads, x.dtype), _flat(y), _flat(winner),
     )  # fmt: skip
@@ -88,15 +89,14 @@ def backward(
         _flat(dy), y, _flat(winner) if pooled else _NO_WINNER, behind is not None, pooled,
         nothing if x is None else _flat(x), samples, there.layout, back.layout,
         back.runs, back.run_starts, numbers.quads, numbers.quad_starts, exchanged,
-        nothing if W is None else _packed(back, W.transpose(0, 2, 1)), _bias(back, None, dtype),
+        nothing if W is None else pack(back, W.transpose(0, 2, 1)), _bias(back, None, dtype),
         _FLOORS[dtype, False], _scratch(there, together, threads, dtype),
         _scratch(back, together, threads, dtype), _rows(back, threads, dtype), _flat(dx), sums,
         bias_sums,
     )  # fmt: skip
     if x is None:
         return dx, None, None
-    total = sums.sum(axis=0).reshape(vector_count, -1, lanes)
-    dW = _unpacked(numbers, total, vectors.image.channels)  # (taps, numbers, vectors)
+    dW = unpack(numbers, sums, vectors.image.channels)  # (taps, numbers, vectors)
     dW = dW.transpose(0, 2, 1) if exchanged else dW
     db = bias_sums.sum(axis=0)
     if exchanged:
@@ -152,44 +152,6 @@ def _bias(plan: Plan, b: Array | None, dtype: np.dtype) -> Array:
     if b is not None:
         padded[: len(b)] = b
     return padded
-
-
-def _packed(plan: Plan, W: Array) -> Array:
-    """Weights (taps, C, K) in the order in which the tiles need them.
-
-    That is [vectors of K, blocks of C, terms, C within the block, K within the vector], C and K
-    filled up with zeros.
-    """
-    C, K = W.shape[1:]
-    block = plan.image.block
-    lanes = 1 if K == 1 and block == BLOCK else LANES[W.dtype]
-    if plan.order is not None:
-        terms = W[plan.order]
-    else:
-        terms = (plan.sums[W.dtype] @ W.reshape(len(W), C * K)).reshape(-1, C, K)
-    if C % block or K % lanes:
-        whole = np.zeros((len(terms), -(-C // block) * block, -(-K // lanes) * lanes), W.dtype)
-        whole[:, :C, :K] = terms
-        terms = whole
-    T, C, K = terms.shape
-    parts = terms.reshape(T, C // block, block, K // lanes, lanes).transpose(3, 1, 0, 2, 4)
-    packed = empty(parts.shape, W.dtype)
-    packed[...] = parts
-    return packed.reshape(-1)
-
-
-def _unpacked(plan: Plan, sums: Array, channels: int) -> Array:
-    """The weight gradient (taps, C, K) out of sums (vectors of K, rows, lanes)."""
-    vectors, _, lanes = sums.shape
-    T, C = plan.rows.shape
-    terms = sums[:, plan.rows].transpose(1, 2, 0, 3)  # (T, C, vectors, lanes)
-    terms = terms.reshape(T, C, vectors * lanes)[:, :, :channels]
-    if plan.order is not None:
-        dW = np.empty_like(terms)
-        dW[plan.order] = terms
-        return dW
-    dW = plan.sums[sums.dtype].T @ terms.reshape(T, C * channels)
-    return dW.reshape(-1, C, channels)
 
 
 # ---------------------------------------------------------------- the three kernels of the layers

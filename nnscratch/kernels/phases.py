@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import product
+from itertools import pairwise, product
 from math import gcd
 from typing import NamedTuple
 
@@ -117,6 +117,11 @@ class Plan:
         if any(len(term.taps) > 1 for term in self.terms):
             return None
         return np.array([term.taps[0] for term in self.terms])
+
+    @cached_property
+    def all_terms(self) -> Array:
+        """The numbers of the terms, in order."""
+        return np.arange(len(self.terms))
 
     @cached_property
     def sums(self) -> dict[np.dtype, Array]:
@@ -243,7 +248,7 @@ def _quads(
     quads: list[int] = []
     starts = [0]
     rows = np.zeros((len(terms), image.channels), np.int64)
-    for first, end in zip(run_starts[:-1], run_starts[1:], strict=True):
+    for first, end in pairwise(run_starts):
         for place, pixels, t in runs[first:end].tolist():
             for group in range(-(-image.channels // image.block)):
                 channels = min(image.block, image.channels - group * image.block)

@@ -24,6 +24,7 @@ from nnscratch.layers import (
     UpSampling2D,
 )
 from nnscratch.layers.base import Array, Shape
+from nnscratch.layers.fusion import input_gradient_only, parameter_gradients_only
 from nnscratch.losses import binary_crossentropy, gaussian_kl, mse
 from nnscratch.models import Autoencoder
 from nnscratch.optimizers import Adam
@@ -225,7 +226,8 @@ class TrainingStep:
     def on(self, x: Array, target: Array) -> float:
         """One step on another batch."""
         value, dy = self.loss(self.model.forward(x, training=True), target)
-        self.model.backward(dy)
+        with parameter_gradients_only(self.model):
+            self.model.backward(dy)
         self.optimizer.step(self.model.params, self.model.grads)
         return value
 
@@ -247,7 +249,8 @@ class VAEStep:
         y = self.model.forward(self.x, training=True)
         value, dy = binary_crossentropy(y, self.x, reduction="batch_mean")
         kl, dcode = self.model.divergence()
-        self.model.backward(dy, dcode)
+        with parameter_gradients_only(self.model):
+            self.model.backward(dy, dcode)
         return value + kl
 
 
@@ -262,7 +265,9 @@ class MapStep:
 
     def __call__(self) -> float:
         value, dy = mse(self.model.forward(self.z), self.x, reduction="sum")
-        dz = self.model.backward(dy) + 2 * MAP_BETA * self.z
+        with input_gradient_only(self.model):
+            dz = self.model.backward(dy)
+        dz = dz + 2 * MAP_BETA * self.z
         value += MAP_BETA * float((self.z**2).sum())
         self.optimizer.step({"z": self.z}, {"z": dz})
         return value

@@ -1,0 +1,106 @@
+"""The weights of a convolution, put into the order in which the tiles need them, and back.
+
+That order is [vectors of output channels, blocks of input channels, terms, channels of the block,
+lanes]: a tile then reads its weights from one end to the other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange, uintp
+
+from nnscratch.kernels.buffers import empty
+from nnscratch.kernels.compilation import parallel, serial
+from nnscratch.kernels.launch import BLOCK, launch
+from nnscratch.kernels.phases import BLOCK as CHANNELS
+from nnscratch.kernels.phases import Plan
+from nnscratch.kernels.vectors import LANES
+
+Array = np.ndarray
+
+
+@serial
+def _pack_block(b, size, W, steps, order, C, K, block, lanes, packed):
+    terms, groups = len(order), -(-C // block)
+    vectors = -(-K // lanes)
+    for piece in range(b * size, min(b * size + size, terms * groups * vectors)):
+        t, g, v = piece % terms, piece // terms % groups, piece // terms // groups
+        for c in range(block):
+            d = uintp((piece * block + c) * lanes)
+            channels = min(lanes, K - v * lanes) if g * block + c < C else 0
+            s = order[t] * steps[0] + (g * block + c) * steps[1] + v * lanes * steps[2]
+            for k in range(channels):
+                packed[d + uintp(k)] = W[uintp(s + k * steps[2])]
+            for k in range(channels, lanes):
+                packed[d + uintp(k)] = 0
+
+
+@parallel
+def _pack_blocks(blocks, size, W, steps, order, C, K, block, lanes, packed):
+    for b in prange(blocks):
+        _pack_block(np.int64(b), size, W, steps, order, C, K, block, lanes, packed)
+
+
+def pack(plan: Plan, W: Array) -> Array:
+    """Weights (taps, C, K), each term's taps added up, in the order of the tiles, flat."""
+    taps, C, K = W.shape
+    order = plan.order
+    if order is None:
+        W, order = (plan.sums[W.dtype] @ W.reshape(taps, C * K)).reshape(-1, C, K), plan.all_terms
+    if W.flags.c_contiguous:
+        flat, steps = W.reshape(-1), (C * K, K, 1)
+    else:  # mostly a transposed view
+        flat, steps = np.ascontiguousarray(W.transpose(0, 2, 1)).reshape(-1), (C * K, 1, C)
+    block = plan.image.block
+    lanes = 1 if K == 1 and block == CHANNELS else LANES[W.dtype]
+    pieces = len(order) * -(-C // block) * -(-K // lanes)
+    packed = empty((pieces * block * lanes,), W.dtype)
+    size = max(1, BLOCK // (block * lanes))
+    launch(
+        (_pack_block, _pack_blocks), pieces, size, flat, steps, order, C, K, block, lanes, packed
+    )
+    return packed
+
+
+@serial
+def _sum_block(b, size, sums, rows, order, C, K, vectors, lanes, dW):
+    row_count = sums.shape[1] // (vectors * lanes)
+    for piece in range(b * size, min(b * size + size, len(order) * C)):
+        t, c = piece // C, piece % C
+        d = uintp((order[t] * C + c) * K)
+        for v in range(vectors):
+            s = uintp((v * row_count + rows[t, c]) * lanes)
+            e = d + uintp(v * lanes)
+            count = uintp(min(lanes, K - v * lanes))
+            for k in range(count):
+                dW[e + k] = sums[uintp(0), s + k]
+            for part in range(uintp(1), uintp(len(sums))):
+                for k in range(count):
+                    dW[e + k] += sums[part, s + k]
+
+
+@parallel
+def _sum_blocks(blocks, size, sums, rows, order, C, K, vectors, lanes, dW):
+    for b in prange(blocks):
+        _sum_block(np.int64(b), size, sums, rows, order, C, K, vectors, lanes, dW)
+
+
+def unpack(plan: Plan, sums: Array, K: int) -> Array:
+    """The weight gradient (taps, C, K): partial sums added up, in their order, and rearranged.
+
+    ``sums`` is (parts, vectors of K * rows * lanes), a part's rows as in ``plan.rows``.
+    """
+    terms, C = plan.rows.shape
+    lanes = LANES[sums.dtype]
+    dW = empty((terms, C, K), sums.dtype)
+    order = plan.all_terms if plan.order is None else plan.order
+    if len(sums) == 0:
+        dW[...] = 0
+    launch(
+        (_sum_block, _sum_blocks), terms * C if len(sums) else 0,
+        max(1, BLOCK // (K * max(1, len(sums)))), sums, plan.rows, order, C, K, -(-K // lanes),
+        lanes, dW.reshape(-1),
+    )  # fmt: skip
+    if plan.order is not None:
+        return dW
+    return (plan.sums[sums.dtype].T @ dW.reshape(terms, C * K)).reshape(-1, C, K)
