@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from threadpoolctl import threadpool_limits
 
 from nnscratch import kernels
@@ -29,12 +31,13 @@ def set_num_threads(n: int) -> None:
     import numba
     from numba.np.ufunc import parallel
 
-    if n > numba.config.NUMBA_NUM_THREADS:
+    config: Any = numba.config
+    if n > config.NUMBA_NUM_THREADS:
         if parallel._is_initialized:
             raise ValueError(
-                f"set_num_threads: {n} threads are wanted but {numba.config.NUMBA_NUM_THREADS} "
+                f"set_num_threads: {n} threads are wanted but {config.NUMBA_NUM_THREADS} "
                 "were started, and more cannot be added; call it before the first kernel runs, or "
                 "set the environment variable NUMBA_NUM_THREADS."
             )
-        numba.config.NUMBA_NUM_THREADS = n
+        config.NUMBA_NUM_THREADS = n
     numba.set_num_threads(n)

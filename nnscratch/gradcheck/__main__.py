@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from nnscratch.gradcheck.cases import CASES, Case
 from nnscratch.gradcheck.differences import GROUP, SMALL
 from nnscratch.gradcheck.report import Report
+from nnscratch.kernels import use_kernels
 
 ROW = "{:<21}{:<66}{:>8}{:>10}{:>7}  {}"
 
@@ -20,13 +21,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Compare every backward pass with central differences.",
     )
     parser.add_argument("layer", nargs="?", help="only this layer, model or loss, such as Conv2D")
-    name = parser.parse_args(arguments).layer
+    parser.add_argument(
+        "--kernels",
+        choices=("reference", "compiled"),
+        default="reference",
+        help="who computes the heavy loops (default: reference, which needs no compiling)",
+    )
+    options = parser.parse_args(arguments)
+    name = options.layer
     cases = [case for case in CASES if name is None or case.layer.lower() == name.lower()]
     if not cases:
         known = ", ".join(sorted({case.layer for case in CASES}, key=str.lower))
         print(f"there are no cases for {name!r}; known are {known}.", file=sys.stderr)
         return 2
-    return print_table(cases)
+    before = use_kernels(options.kernels)
+    try:
+        return print_table(cases)
+    finally:
+        use_kernels(before)
 
 
 def print_table(cases: Sequence[Case]) -> int:

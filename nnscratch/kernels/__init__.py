@@ -61,16 +61,22 @@ __all__ = [
 ]
 
 blocks: ModuleType | None = None  # compiled: whole stretches of layers, for layers.fusion
+_in_use = "reference"
 IMPLEMENTATIONS: dict[str, ModuleType] = {"reference": reference}  # those in memory
 
 
-def use_kernels(name: str) -> None:
+def use_kernels(name: str) -> str:
     """Choose the implementation that every layer uses from now on.
 
     Parameters
     ----------
     name : str
         "compiled", or "reference", which is plain NumPy and never imports numba.
+
+    Returns
+    -------
+    str
+        The name of those that were used so far, to go back to them.
 
     Raises
     ------
@@ -92,9 +98,11 @@ def use_kernels(name: str) -> None:
     for kernel in __all__:
         if hasattr(reference, kernel):
             globals()[kernel] = getattr(IMPLEMENTATIONS[name], kernel)
-    globals()["blocks"] = getattr(IMPLEMENTATIONS[name], "blocks", None)
+    global blocks, _in_use
+    blocks, before, _in_use = getattr(IMPLEMENTATIONS[name], "blocks", None), _in_use, name
     if blocks is not None:
         threadpool_limits(1, "blas")  # see `nnscratch.set_num_threads`
+    return before
 
 
 def _use_the_fastest() -> None:

@@ -24,6 +24,7 @@ from numba.core import event
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
+CONFIG: Any = numba.config
 HERE = Path(__file__).parent
 SECONDS = 35  # to compile everything for one type of numbers, on two cores of 2023
 
@@ -33,7 +34,7 @@ def _folder() -> Path:
     for file in sorted(HERE.glob("*.py")):
         digest.update(file.read_bytes())
     name = f"compiled-{digest.hexdigest()[:12]}"
-    chosen = numba.config.CACHE_DIR  # the environment variable NUMBA_CACHE_DIR
+    chosen = CONFIG.CACHE_DIR  # the environment variable NUMBA_CACHE_DIR
     places = [Path(chosen)] if chosen else [HERE / "__pycache__", Path.home() / ".cache/nnscratch"]
     for place in [*places, Path(tempfile.gettempdir()) / f"nnscratch-{Path.home().name}"]:
         try:
@@ -50,11 +51,11 @@ FOLDER = _folder()
 
 def serial(function: Callable, **options: Any) -> Callable:
     """A kernel: compiled when first called, and kept."""
-    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(FOLDER)
+    before, CONFIG.CACHE_DIR = CONFIG.CACHE_DIR, str(FOLDER)
     try:
         return numba.njit(cache=True, error_model="numpy", nogil=True, **options)(function)
     finally:
-        numba.config.CACHE_DIR = before
+        CONFIG.CACHE_DIR = before
 
 
 def parallel(function: Callable) -> Callable:

@@ -22,7 +22,7 @@ from numba import get_num_threads
 from nnscratch.kernels.buffers import empty
 from nnscratch.kernels.compiled_weights import pack, unpack
 from nnscratch.kernels.convolution_drivers import SLACK, backward_kernel, forward_kernel
-from nnscratch.kernels.phases import BLOCK, TILE_COLS, TILE_ROWS, Geometry, Plan, plans
+from nnscratch.kernels.phases import BLOCK, TILE_COLS, TILE_ROWS, Geometry, Image, Plan, plans
 from nnscratch.kernels.vectors import LANES
 
 Array = np.ndarray
@@ -58,17 +58,24 @@ def forward(
     forward_kernel(
         _flat(x), samples, plan.layout, plan.runs, plan.run_starts, pack(plan, W),
         _bias(plan, b, x.dtype), _FLOORS[x.dtype, rectify], pool,
-        _scratch(plan, _together(plan), threads, x.dtype), _rows(plan, threads, x.dtype), _flat(y), _flat(winner),
+        _scratch(plan, _together(plan), threads, x.dtype), _rows(plan, threads, x.dtype),
+        _flat(y), _flat(winner),
     )  # fmt: skip
     return y, winner
 
 
 def backward(
-    there: Plan, back: Plan, x: Array | None, dy: Array, W: Array | None, behind: Behind | None
+    there: Plan,
+    back: Plan,
+    x: Array | None,
+    dy: Array,
+    W: Array | None,
+    behind: Behind | None = None,
+    want_db: bool = True,
 ) -> tuple[Array, Array | None, Array | None]:
     """The gradients dx, dW (taps, C, K) and db (K,) of a convolution.
 
-    dx is empty without ``W``, which it needs; dW and db are None without ``x``.
+    dx is empty without ``W``, which it needs, and dW and db are None without ``x``.
     """
     samples, dtype, target = len(dy), dy.dtype, back.target
     nothing = np.empty(0, dtype)
@@ -82,11 +89,12 @@ def backward(
     size = vector_count * len(numbers.quads) * 4 * lanes
     blocks = _sample_blocks(samples, size) if x is not None else min(samples, SAMPLE_BLOCKS)
     sums = empty((blocks, size if x is not None else 0), dtype)
-    bias_sums = empty((blocks, -(-back.image.channels // BLOCK) * BLOCK), dtype)
+    K = -(-back.image.channels // BLOCK) * BLOCK if want_db and x is not None else 0
+    bias_sums = empty((blocks, K), dtype)
     dx = empty((samples if W is not None else 0, *target[:3]), dtype)
     threads, together = _threads(blocks), _together(there, back)
     backward_kernel(
-        _flat(dy), y, _flat(winner) if pooled else _NO_WINNER, behind is not None, pooled,
+        _flat(dy), y, _NO_WINNER if winner is None else _flat(winner), behind is not None, pooled,
         nothing if x is None else _flat(x), samples, there.layout, back.layout,
         back.runs, back.run_starts, numbers.quads, numbers.quad_starts, exchanged,
         nothing if W is None else pack(back, W.transpose(0, 2, 1)), _bias(back, None, dtype),
@@ -133,7 +141,7 @@ def _scratch(plan: Plan, together: int, threads: int, dtype: np.dtype) -> Array:
 
 
 def _together(*plans: Plan) -> int:
-    """How many samples to treat at once: several if they are small, for weights are then read less."""
+    """How many samples to treat at once: several small ones, for weights are then read less."""
     pixels = max(plan.image.height * plan.image.width for plan in plans)
     return max(1, min(8, 64 // pixels))
 
@@ -160,19 +168,23 @@ def _bias(plan: Plan, b: Array | None, dtype: np.dtype) -> Array:
 def conv2d(x: Array, W: Array, b: Array | None, strides: Pair, pads: Pads) -> Array:
     kh, kw, C, K = W.shape
     there, _ = _plans(x.shape[1:3], C, K, (kh, kw), strides, pads)
+    _check(x, there.image, W.dtype)
     return forward(there, x, W.reshape(kh * kw, C, K), b)[0]
 
 
 def conv2d_weight_gradient(x: Array, dy: Array, size: Pair, strides: Pair, pads: Pads) -> Array:
     C, K = x.shape[3], dy.shape[3]
     there, back = _plans(x.shape[1:3], C, K, size, strides, pads)
-    _, dW, _ = backward(there, back, x, dy, None, None)
+    _check(x, there.image, x.dtype)
+    _check(dy, back.image, x.dtype)
+    _, dW, _ = backward(there, back, x, dy, None, want_db=False)
     return dW.reshape(*size, C, K)  # type: ignore[union-attr]
 
 
 def conv2d_input_gradient(dy: Array, W: Array, size: Pair, strides: Pair, pads: Pads) -> Array:
     kh, kw, C, K = W.shape
     _, back = _plans(size, C, K, (kh, kw), strides, pads)
+    _check(dy, back.image, W.dtype)
     return forward(back, dy, W.reshape(kh * kw, C, K).transpose(0, 2, 1), None)[0]
 
 
@@ -184,4 +196,13 @@ def _plans(
         for n, pad, k, s in zip(size, pads, kernel, strides, strict=True)
     )
     before = pads[0][0], pads[1][0]
-    return plans(Geometry((*size, C), (OH, OW, K), tuple(kernel), tuple(strides), before))
+    return plans(Geometry((*size, C), (OH, OW, K), kernel, strides, before))
+
+
+def _check(array: Array, image: Image, dtype: np.dtype) -> None:
+    """Kernels trust their arguments: what does not fit must not reach them."""
+    if array.shape[1:] != image[:3] or array.dtype != dtype:
+        raise ValueError(
+            f"a convolution got {array.dtype} images of {array.shape[1:]}; its weights, strides and "
+            f"pads ask for {dtype} ones of {image[:3]}."
+        )

@@ -1,7 +1,8 @@
 """The compiled kernels of the convolution: samples are shared out among the threads.
 
 A share is a serial function, the kernel around it a single parallel loop: what numba has to
-analyse for parallelism, which it does slowly, is kept small. It takes arrays and numbers only, no tuples.
+analyse for parallelism, which it does slowly, is kept small. It takes arrays and numbers
+only, no tuples.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from nnscratch.kernels.compilation import part, parallel
+from nnscratch.kernels.compilation import parallel, part
 from nnscratch.kernels.convolve import (
     add_bias_sums,
     add_weight_sums,
@@ -113,25 +114,54 @@ def _backward_block(
     size = x_image.height * x_image.width * x_image.channels
     dy_size = dy_image.height * dy_image.width * dy_image.channels
     pooled_size = dy_image.height // 2 * (dy_image.width // 2) * dy_image.channels
+    # where nothing has to be changed on the way in, the vectors are taken from where they lie
+    x_lies_ready = exchanged and _lies_ready(x_image)
+    dy_lies_ready = not (exchanged or rectified or len(dx) > 0) and _lies_ready(dy_image)
     while n < end:
         samples = min(together, end - n)
         for g in range(samples):
             at = g * dy_image.sample
             if pooled:
                 copy_in_unpooled(dy, y, winner, (n + g) * pooled_size, dy_image, dy_scratch, at)
-            else:
+            elif not dy_lies_ready:
                 copy_in(dy, y, rectified, (n + g) * dy_size, dy_image, dy_scratch, at)
-        if len(sums) > 0:
-            add_bias_sums(dy_scratch, dy_image, samples, bias_sums)
-            for g in range(samples):
+            if len(sums) > 0 and not x_lies_ready:
                 copy_in(x, x, False, (n + g) * size, x_image, x_scratch, g * x_image.sample)
-            a, a_image, b, b_image = x_scratch, x_image, dy_scratch, dy_image
+        numbers, number_image, vectors, vector_image = x_scratch, x_image, dy_scratch, dy_image
+        if exchanged:
+            numbers, number_image, vectors, vector_image = dy_scratch, dy_image, x_scratch, x_image
+        if x_lies_ready:
+            vectors, vector_image = x[n * size : (n + samples) * size], _without_border(x_image)
+        elif dy_lies_ready:
+            vectors = dy[n * dy_size : (n + samples) * dy_size]
+            vector_image = _without_border(dy_image)
+        if len(bias_sums) > 0:
             if exchanged:
-                a, a_image, b, b_image = dy_scratch, dy_image, x_scratch, x_image
-            add_weight_sums(a, a_image, quads, quad_starts, b, b_image, samples, sums)
+                add_bias_sums(dy_scratch, dy_image, samples, bias_sums)
+            else:
+                add_bias_sums(vectors, vector_image, samples, bias_sums)
+        if len(sums) > 0:
+            add_weight_sums(
+                numbers, number_image, quads, quad_starts, vectors, vector_image, samples, sums
+            )
         if len(dx) > 0:
             _outputs(
                 dy_scratch, samples, dy_image, target, terms, weights, bias, (floor, False), rows,
                 dx, winner, n,
             )  # fmt: skip
         n += samples
+
+
+@part
+def _lies_ready(image):
+    """Whether an image in memory has its pixels as far apart as in the scratch."""
+    return image.channels == BLOCK and image.split_h == 1 and image.split_w == 1
+
+
+@part
+def _without_border(image):
+    row = image.width * BLOCK
+    size = image.height * row
+    return Image(
+        image.height, image.width, image.channels, BLOCK, 1, 1, 0, 0, row, size, size, size
+    )

@@ -4,8 +4,8 @@ Take one axis, an image x that is first enlarged f times by repeating pixels (f 
 and then convolved with stride s and ``before`` zeros in front. Output o sees, through tap i, the
 pixel ``(o s + i - before) // f`` of x. With ``g = gcd(f, s)``, write the outputs as
 ``o = P h + p`` with ``P = f / g`` (there are P "phases" p), and the pixels of x as ``Q h + q`` with
-``Q = s / g``. Then o sees the pixel ``Q h + m``, with ``m = (p s + i - before) // f``, a number that
-does not depend on h: phase ``q = m mod Q``, shifted by ``d = m // Q``. So::
+``Q = s / g``. Then o sees the pixel ``Q h + m``, with ``m = (p s + i - before) // f``, a number
+that does not depend on h: phase ``q = m mod Q``, shifted by ``d = m // Q``. So::
 
     y_p[h] = sum over taps i of  x_q[h + d] W[i]      (p, q, d) from the tap
 

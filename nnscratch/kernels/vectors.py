@@ -28,6 +28,8 @@ is a few lines that emit LLVM's own instruction for it (https://llvm.org/docs/La
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 from llvmlite import ir
@@ -38,7 +40,8 @@ from numba.extending import intrinsic, models, register_model
 
 def _register_bits() -> int:
     """The width of the vector registers that numba compiles for."""
-    chosen = numba.config.CPU_FEATURES  # the environment variable NUMBA_CPU_FEATURES
+    config: Any = numba.config
+    chosen = config.CPU_FEATURES  # the environment variable NUMBA_CPU_FEATURES
     features = get_host_cpu_features().flatten() if chosen is None else chosen
     on = {name[1:] for name in features.split(",") if name.startswith("+")}
     return 512 if "avx512f" in on else 256 if "avx" in on else 128
@@ -58,17 +61,17 @@ class Vector(types.Type):
 
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):
-    def __init__(self, manager, vector):  # type: ignore[no-untyped-def]
+    def __init__(self, manager, vector):
         element = ir.FloatType() if vector.element == types.float32 else ir.DoubleType()
         super().__init__(manager, vector, ir.VectorType(element, vector.lanes))
 
 
-def _address(context, builder, array_type, array, index):  # type: ignore[no-untyped-def]
+def _address(context, builder, array_type, array, index):
     data = context.make_array(array_type)(context, builder, array).data
     return builder.gep(data, [index])
 
 
-def _splat(builder, scalar, vector):  # type: ignore[no-untyped-def]
+def _splat(builder, scalar, vector):
     """The scalar in every lane."""
     undefined = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
@@ -76,16 +79,16 @@ def _splat(builder, scalar, vector):  # type: ignore[no-untyped-def]
     return builder.shuffle_vector(first, undefined, lanes)
 
 
-def _call(builder, name, result, args):  # type: ignore[no-untyped-def]
+def _call(builder, name, result, args):
     signature = ir.FunctionType(result, [arg.type for arg in args])
     return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), args)
 
 
 @intrinsic
-def load(typingctx, a, i):  # type: ignore[no-untyped-def]
+def load(typingctx, a, i):
     vector = Vector(a.dtype)
 
-    def emit(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def emit(context, builder, signature, args):
         pointer = _address(context, builder, a, *args)
         pointer = builder.bitcast(pointer, context.get_value_type(vector).as_pointer())
         return builder.load(pointer, align=a.dtype.bitwidth // 8)
@@ -94,8 +97,8 @@ def load(typingctx, a, i):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def store(typingctx, a, i, v):  # type: ignore[no-untyped-def]
-    def emit(context, builder, signature, args):  # type: ignore[no-untyped-def]
+def store(typingctx, a, i, v):
+    def emit(context, builder, signature, args):
         pointer = _address(context, builder, a, *args[:2])
         pointer = builder.bitcast(pointer, args[2].type.as_pointer())
         builder.store(args[2], pointer, align=a.dtype.bitwidth // 8)
@@ -105,10 +108,10 @@ def store(typingctx, a, i, v):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def broadcast(typingctx, a, i):  # type: ignore[no-untyped-def]
+def broadcast(typingctx, a, i):
     vector = Vector(a.dtype)
 
-    def emit(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def emit(context, builder, signature, args):
         scalar = builder.load(_address(context, builder, a, *args))
         return _splat(builder, scalar, context.get_value_type(vector))
 
@@ -116,18 +119,18 @@ def broadcast(typingctx, a, i):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def zeros(typingctx, a):  # type: ignore[no-untyped-def]
+def zeros(typingctx, a):
     vector = Vector(a.dtype)
 
-    def emit(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def emit(context, builder, signature, args):
         return ir.Constant(context.get_value_type(vector), None)
 
     return vector(a), emit
 
 
 @intrinsic
-def fma(typingctx, x, y, v):  # type: ignore[no-untyped-def]
-    def emit(context, builder, signature, args):  # type: ignore[no-untyped-def]
+def fma(typingctx, x, y, v):
+    def emit(context, builder, signature, args):
         name = f"llvm.fmuladd.v{v.lanes}f{v.element.bitwidth}"
         return _call(builder, name, args[0].type, args)
 
@@ -135,16 +138,16 @@ def fma(typingctx, x, y, v):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def add(typingctx, x, y):  # type: ignore[no-untyped-def]
-    def emit(context, builder, signature, args):  # type: ignore[no-untyped-def]
+def add(typingctx, x, y):
+    def emit(context, builder, signature, args):
         return builder.fadd(*args)
 
     return x(x, y), emit
 
 
 @intrinsic
-def larger(typingctx, x, y):  # type: ignore[no-untyped-def]
-    def emit(context, builder, signature, args):  # type: ignore[no-untyped-def]
+def larger(typingctx, x, y):
+    def emit(context, builder, signature, args):
         a, b = args
         first = builder.or_(builder.fcmp_ordered(">", a, b), builder.fcmp_unordered("uno", a, a))
         return builder.select(first, a, b)
@@ -153,16 +156,16 @@ def larger(typingctx, x, y):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def where_above(typingctx, x, y, s, t):  # type: ignore[no-untyped-def]
-    def emit(context, builder, signature, args):  # type: ignore[no-untyped-def]
+def where_above(typingctx, x, y, s, t):
+    def emit(context, builder, signature, args):
         return builder.select(builder.fcmp_ordered(">", args[0], args[1]), args[2], args[3])
 
     return s(x, y, s, t), emit
 
 
 @intrinsic
-def store_lane_sums(typingctx, a, i, j, v):  # type: ignore[no-untyped-def]
-    def emit(context, builder, signature, args):  # type: ignore[no-untyped-def]
+def store_lane_sums(typingctx, a, i, j, v):
+    def emit(context, builder, signature, args):
         array, *places, _ = args
         sums = _lane_sums(builder, cgutils.unpack_tuple(builder, args[3]))
         for place, half in zip(places, (range(4), range(4, 8)), strict=True):
@@ -175,7 +178,7 @@ def store_lane_sums(typingctx, a, i, j, v):  # type: ignore[no-untyped-def]
     return types.void(a, types.intp, types.intp, v), emit
 
 
-def _lane_sums(builder, vectors):  # type: ignore[no-untyped-def]
+def _lane_sums(builder, vectors):
     """One vector with the sum of the lanes of each of eight vectors.
 
     Neighbouring lanes are added, and each time two vectors become one.
@@ -193,22 +196,22 @@ def _lane_sums(builder, vectors):  # type: ignore[no-untyped-def]
     return vectors[0]
 
 
-def _add_neighbours(builder, a, b):  # type: ignore[no-untyped-def]
+def _add_neighbours(builder, a, b):
     count = a.type.count * (1 if b is None else 2)
     b = a if b is None else b
     even, odd = (_shuffle(builder, a, b, range(first, count, 2)) for first in (0, 1))
     return builder.fadd(even, odd)
 
 
-def _shuffle(builder, a, b, lanes):  # type: ignore[no-untyped-def]
+def _shuffle(builder, a, b, lanes):
     """The numbered lanes of a followed by b."""
     mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))
     return builder.shuffle_vector(a, b, mask)
 
 
 @intrinsic
-def keep_where(typingctx, b, i, w, v):  # type: ignore[no-untyped-def]
-    def emit(context, builder, signature, args):  # type: ignore[no-untyped-def]
+def keep_where(typingctx, b, i, w, v):
+    def emit(context, builder, signature, args):
         array, index, winner, vector = args
         byte = ir.VectorType(ir.IntType(8), v.lanes)
         pointer = builder.bitcast(_address(context, builder, b, array, index), byte.as_pointer())
@@ -220,8 +223,8 @@ def keep_where(typingctx, b, i, w, v):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def store_first_equal(typingctx, b, i, m, x, y, z):  # type: ignore[no-untyped-def]
-    def emit(context, builder, signature, args):  # type: ignore[no-untyped-def]
+def store_first_equal(typingctx, b, i, m, x, y, z):
+    def emit(context, builder, signature, args):
         array, index, best, *candidates = args
         byte = ir.VectorType(ir.IntType(8), m.lanes)
         winner = ir.Constant(byte, [3] * m.lanes)

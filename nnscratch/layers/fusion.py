@@ -114,7 +114,7 @@ class Fused:
     def forward(self, x: Array, training: bool = False) -> Array:
         self.layers[0].check_input(x)
         W, b = self.convolution.params["W"], self.convolution.params["b"]
-        y, winner = kernels.blocks.block_forward(self.block, x, W, b)
+        y, winner = _compiled().block_forward(self.block, x, W, b)
         self.cache = (x, y, winner)
         kept = {UpSampling2D: x.shape, ReLU: y, MaxPooling2D: winner}
         for layer in self.layers:  # what is known of the parts; it counts as what they keep
@@ -126,7 +126,7 @@ class Fused:
         self.layers[-1].check_gradient(dy)
         x, y, winner = self.cache
         W, grads = self.convolution.params["W"], self.convolution.grads
-        dx, dW, db = kernels.blocks.block_backward(
+        dx, dW, db = _compiled().block_backward(
             self.block, x, y, winner, dy, W,
             self.layers[0] not in _NO_INPUT_GRADIENT,
             self.convolution not in _NO_PARAMETER_GRADIENTS,
@@ -136,12 +136,16 @@ class Fused:
         return dx
 
 
+def _compiled() -> Any:
+    return kernels.blocks
+
+
 def _block(layers: Sequence[Layer], convolution: Any) -> Any:
     first, types = layers[0], [type(layer) for layer in layers]
     transposed = type(convolution) is Conv2DTranspose
     output = convolution.built_shape
     (top, _), (left, _) = convolution._pads(output[:2]) if transposed else convolution._pads()
-    return kernels.blocks.Block(
+    return _compiled().Block(
         image=first.input_shape,
         output=output,
         kernel=convolution.kernel_size,
