@@ -15,6 +15,7 @@ How it becomes fast, from the outside in:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numba import get_num_threads
@@ -53,7 +54,7 @@ def forward(
     target, samples = plan.target, len(x)
     scale = 2 if pool else 1
     shape = (samples, target.height // scale, target.width // scale, target.channels)
-    y, winner = empty(shape, x.dtype), empty(shape if pool else (0,), np.uint8)
+    y, winner = empty(shape, x.dtype), empty(shape, np.uint8) if pool else _NO_WINNER
     threads = _threads(samples)
     forward_kernel(
         _flat(x), samples, plan.layout, plan.runs, plan.run_starts, pack(plan, W),
@@ -90,7 +91,7 @@ def backward(
     blocks = _sample_blocks(samples, size) if x is not None else min(samples, SAMPLE_BLOCKS)
     sums = empty((blocks, size if x is not None else 0), dtype)
     K = -(-back.image.channels // BLOCK) * BLOCK if want_db and x is not None else 0
-    bias_sums = empty((blocks, K), dtype)
+    bias_sums: Array = np.empty((blocks, K), dtype)
     dx = empty((samples if W is not None else 0, *target[:3]), dtype)
     threads, together = _threads(blocks), _together(there, back)
     backward_kernel(
@@ -153,13 +154,19 @@ def _rows(plan: Plan, threads: int, dtype: np.dtype) -> Array:
 
 def _bias(plan: Plan, b: Array | None, dtype: np.dtype) -> Array:
     """The bias, or zeros, filled up to whole vectors."""
-    lanes = LANES[dtype]
-    if b is not None and len(b) % lanes == 0:
+    channels = -(-plan.target.channels // LANES[dtype]) * LANES[dtype]
+    if b is None:
+        return _zeros(channels, dtype)
+    if len(b) == channels:
         return b
-    padded = np.zeros(-(-plan.target.channels // lanes) * lanes, dtype)
-    if b is not None:
-        padded[: len(b)] = b
+    padded: Array = np.zeros(channels, dtype)
+    padded[: len(b)] = b
     return padded
+
+
+@lru_cache(maxsize=512)
+def _zeros(n: int, dtype: np.dtype) -> Array:
+    return np.zeros(n, dtype)
 
 
 # ---------------------------------------------------------------- the three kernels of the layers

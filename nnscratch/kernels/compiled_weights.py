@@ -14,7 +14,7 @@ from nnscratch.kernels.compilation import parallel, serial
 from nnscratch.kernels.launch import BLOCK, launch
 from nnscratch.kernels.phases import BLOCK as CHANNELS
 from nnscratch.kernels.phases import Plan
-from nnscratch.kernels.vectors import LANES
+from nnscratch.kernels.vectors import LANES, add, load, store
 
 Array = np.ndarray
 
@@ -63,26 +63,30 @@ def pack(plan: Plan, W: Array) -> Array:
 
 
 @serial
-def _sum_block(b, size, sums, rows, order, C, K, vectors, lanes, dW):
-    row_count = sums.shape[1] // (vectors * lanes)
+def _sum_block(b, size, sums, parts, rows, order, C, K, lanes, dW):
+    vectors = -(-K // lanes)
+    part = len(sums) // parts
+    row_count = part // (vectors * lanes)
     for piece in range(b * size, min(b * size + size, len(order) * C)):
         t, c = piece // C, piece % C
-        d = uintp((order[t] * C + c) * K)
+        d = (order[t] * C + c) * K
         for v in range(vectors):
-            s = uintp((v * row_count + rows[t, c]) * lanes)
-            e = d + uintp(v * lanes)
-            count = uintp(min(lanes, K - v * lanes))
-            for k in range(count):
-                dW[e + k] = sums[uintp(0), s + k]
-            for part in range(uintp(1), uintp(len(sums))):
-                for k in range(count):
-                    dW[e + k] += sums[part, s + k]
+            s = (v * row_count + rows[t, c]) * lanes
+            total = load(sums, s)
+            for i in range(1, parts):
+                total = add(total, load(sums, s + i * part))
+            if (v + 1) * lanes <= K:
+                store(dW, d + v * lanes, total)
+            else:
+                store(sums, s, total)
+                for k in range(K - v * lanes):
+                    dW[d + v * lanes + k] = sums[s + k]
 
 
 @parallel
-def _sum_blocks(blocks, size, sums, rows, order, C, K, vectors, lanes, dW):
+def _sum_blocks(blocks, size, sums, parts, rows, order, C, K, lanes, dW):
     for b in prange(blocks):
-        _sum_block(np.int64(b), size, sums, rows, order, C, K, vectors, lanes, dW)
+        _sum_block(np.int64(b), size, sums, parts, rows, order, C, K, lanes, dW)
 
 
 def unpack(plan: Plan, sums: Array, K: int) -> Array:
@@ -98,8 +102,8 @@ def unpack(plan: Plan, sums: Array, K: int) -> Array:
         dW[...] = 0
     launch(
         (_sum_block, _sum_blocks), terms * C if len(sums) else 0,
-        max(1, BLOCK // (K * max(1, len(sums)))), sums, plan.rows, order, C, K, -(-K // lanes),
-        lanes, dW.reshape(-1),
+        max(1, BLOCK // (K * max(1, len(sums)))), sums.reshape(-1), len(sums), plan.rows, order,
+        C, K, lanes, dW.reshape(-1),
     )  # fmt: skip
     if plan.order is not None:
         return dW

@@ -32,6 +32,7 @@ def convolve(scratch, samples, image, target, terms, weights, bias, ending, rows
     size = target.height * target.width * target.channels
     pooled_size = target.height // 2 * (target.width // 2) * target.channels
     for phase in range(len(starts) - 1):
+        first, last = starts[phase], starts[phase + 1]
         for k in range(0, target.channels, lanes):
             w = k // lanes * groups * group_weights
             initial = load(bias, k)
@@ -39,39 +40,23 @@ def convolve(scratch, samples, image, target, terms, weights, bias, ending, rows
                 for h in range(0, target.rows, TILE_ROWS):
                     at = g * image.sample + h * image.row
                     for v in range(0, target.cols, TILE_COLS):
-                        place = at + v * image.block
-                        first, last = starts[phase], starts[phase + 1]
+                        place, u = at + v * image.block, v * lanes
                         if image.block == 1:
-                            tile = outputs_of_one_channel(
+                            outputs_of_one_channel(
                                 scratch, place, image, runs, first, last, weights, w,
-                                group_weights, initial,
+                                group_weights, initial, rows, u, u + across * lanes,
                             )  # fmt: skip
                         else:
-                            tile = outputs_of_blocks(
+                            outputs_of_blocks(
                                 scratch, place, image, runs, first, last, weights, w,
-                                group_weights, initial,
+                                group_weights, initial, rows, u, u + across * lanes,
                             )  # fmt: skip
-                        _store_tile(rows, v * lanes, across * lanes, tile)
                     if pooled:
                         start = (n + g) * pooled_size
                         copy_out_pooled(rows, across, h, target, k, y, winner, start)
                     else:
                         start = (n + g) * size
                         copy_out(rows, across, h, phase, target, k, floor, y, start)
-
-
-@part
-def _store_tile(rows, upper, across, tile):
-    lanes = lanes_of(rows)
-    lower = upper + across
-    store(rows, upper, tile[0])
-    store(rows, upper + lanes, tile[1])
-    store(rows, upper + 2 * lanes, tile[2])
-    store(rows, upper + 3 * lanes, tile[3])
-    store(rows, lower, tile[4])
-    store(rows, lower + lanes, tile[5])
-    store(rows, lower + 2 * lanes, tile[6])
-    store(rows, lower + 3 * lanes, tile[7])
 
 
 @part

@@ -10,9 +10,10 @@ from __future__ import annotations
 from nnscratch.kernels.compilation import part
 from nnscratch.kernels.tiles import lanes_of
 from nnscratch.kernels.vectors import (
+    at_least,
     broadcast,
     keep_where,
-    larger,
+    largest,
     load,
     store,
     store_first_equal,
@@ -125,7 +126,7 @@ def copy_out(rows, across, first, phase, target, k, floor, y, start):
             s = a * across * lanes
             if k + lanes <= K:
                 for j in range(pixels):
-                    store(y, d + j * step, larger(load(rows, s + j * lanes), low))
+                    store(y, d + j * step, at_least(low, load(rows, s + j * lanes)))
             else:
                 for j in range(pixels):
                     for c in range(K - k):
@@ -161,9 +162,8 @@ def copy_out_pooled(rows, across, first, target, k, y, winner, start):
             if k + lanes <= K:
                 a, b = load(rows, s), load(rows, s + lanes)
                 e, f = load(rows, t), load(rows, t + lanes)
-                upper, lower = larger(b, a), larger(f, e)
-                best = larger(lower, upper)
-                store(y, d + j * K, larger(best, zero))
+                best = largest(a, b, e, f)
+                store(y, d + j * K, at_least(zero, best))
                 store_first_equal(winner, d + j * K, best, a, b, e)
             else:
                 for c in range(K - k):

@@ -31,8 +31,8 @@ def _outputs(pixel: int) -> Callable:
     """
 
     @part
-    def outputs(x, at, image, runs, first, last, weights, w, group_weights, bias):
-        """2 x 4 neighbouring outputs, a vector of channels each, in eight registers.
+    def outputs(x, at, image, runs, first, last, weights, w, group_weights, bias, rows, u, l):
+        """2 x 4 neighbouring outputs, a vector of channels each, stored at u and l in ``rows``.
 
         Parameters: ``x`` the scratch, ``at`` the place in it that belongs to the first output,
         ``runs[first:last]`` the stretches of memory that an output sees, ``weights`` in the order
@@ -60,7 +60,10 @@ def _outputs(pixel: int) -> Callable:
                     k += lanes
             at += image.group
             w += group_weights
-        return a0, a1, a2, a3, b0, b1, b2, b3
+        store(rows, u, a0), store(rows, u + lanes, a1)
+        store(rows, u + 2 * lanes, a2), store(rows, u + 3 * lanes, a3)
+        store(rows, l, b0), store(rows, l + lanes, b1)
+        store(rows, l + 2 * lanes, b2), store(rows, l + 3 * lanes, b3)
 
     return outputs
 

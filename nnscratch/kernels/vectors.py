@@ -9,7 +9,8 @@ registers while the image streams by. So these few words say it outright, inside
     v = zeros(a)              every lane = 0
     v = fma(x, y, v)          v + x * y, rounded once where the CPU can ("fused multiply-add")
     v = add(x, y)             x + y
-    v = larger(x, y)          the larger of each pair of lanes; not a number if either is not
+    v = at_least(x, y)        y, but x where y < x; not a number where y is not
+    v = largest(x, y, z, u)   the largest of four; not a number where one of them is not
     v = where_above(x, y, s, t)   s where x > y, t elsewhere
     store(a, i, v)            a[i : i + lanes] = v
     store_lane_sums(a, i, j, t)   the sums over the lanes of each of the eight vectors in the
@@ -146,13 +147,27 @@ def add(typingctx, x, y):
 
 
 @intrinsic
-def larger(typingctx, x, y):
+def at_least(typingctx, low, v):
     def emit(context, builder, signature, args):
-        a, b = args
-        first = builder.or_(builder.fcmp_ordered(">", a, b), builder.fcmp_unordered("uno", a, a))
-        return builder.select(first, a, b)
+        return builder.select(builder.fcmp_ordered(">", *args), *args)
 
-    return x(x, y), emit
+    return v(low, v), emit
+
+
+@intrinsic
+def largest(typingctx, a, b, c, d):
+    def emit(context, builder, signature, args):
+        def larger(x, y):
+            return builder.select(builder.fcmp_ordered(">", x, y), x, y)
+
+        a, b, c, d = args
+        unordered = builder.or_(
+            builder.fcmp_unordered("uno", a, b), builder.fcmp_unordered("uno", c, d)
+        )
+        nan = ir.Constant(a.type, [float("nan")] * a.type.count)
+        return builder.select(unordered, nan, larger(larger(a, b), larger(c, d)))
+
+    return a(a, b, c, d), emit
 
 
 @intrinsic

@@ -130,7 +130,10 @@ def check_convolution(case: Convolution, dtype: type) -> None:
     ax, aW, ab, ady = (abs(a) for a in (x, W, b, dy))
     taps = int(np.prod(case.kernel))
     for found, bias, abias in ((y, b, ab), (without_bias, None, None)):
-        expected, scale = reference.conv2d(x, W, bias, *window), reference.conv2d(ax, aW, abias, *window)
+        expected, scale = (
+            reference.conv2d(x, W, bias, *window),
+            reference.conv2d(ax, aW, abias, *window),
+        )
         same(found, expected, dtype, taps * case.C, scale)
     expected, scale = (
         reference.conv2d_weight_gradient(*a, case.kernel, *window) for a in ((x, dy), (ax, ady))
@@ -185,7 +188,9 @@ def stretches(draw: st.DrawFn) -> Stretch:
     """[UpSampling2D] + convolution + [ReLU + [MaxPooling2D]], of all kinds."""
     kernel, strides, transposed = draw(pairs(1, 5)), draw(pairs(1, 2)), draw(st.booleans())
     strides = draw(st.sampled_from([(1, 1), strides]))
-    upsampling = draw(st.none() | st.tuples(pairs(1, 3), st.just("nearest")) | st.just(((2, 2), "bilinear")))
+    upsampling = draw(
+        st.none() | st.tuples(pairs(1, 3), st.just("nearest")) | st.just(((2, 2), "bilinear"))
+    )
     padding = draw(st.sampled_from(["same", "valid", "explicit"]))
     padding = draw(pads) if padding == "explicit" else padding
     image = (*draw(pairs(1, 8)), draw(channels))
@@ -227,11 +232,11 @@ def check_stretch(case: Stretch, dtype: type, whole_numbers: bool) -> None:
         x, dy = (a.astype(np.float64) for a in kept)
         expected, expected_dx = plain.forward(x, training=True), plain.backward(dy)
         raw = dy  # dL/d(output of the convolution)
-        for layer in plain.layers[:len(sizes.layers) - 1:-1]:
+        for layer in plain.layers[: len(sizes.layers) - 1 : -1]:
             raw = layer.backward(raw)
         scale = sizes.forward(abs(x))
         dx_scale = sizes.backward(abs(raw))
-        for layer in plain.layers[len(sizes.layers):]:
+        for layer in plain.layers[len(sizes.layers) :]:
             scale = layer.forward(scale)
     factor = 0.0 if whole_numbers and (not case.upsampling or "nearest" in case.upsampling) else 1.0
     filters, kernel = case.convolution[:2]
@@ -252,7 +257,9 @@ def _numbers(shape: tuple[int, ...], seed: int, whole: bool) -> Array:
     return np.round(1.5 * numbers) if whole else numbers.astype(np.float32).astype(np.float64)
 
 
-def _took_the_same_way(model: layers.Sequential, plain: layers.Sequential, y: Array, expected: Array) -> bool:
+def _took_the_same_way(
+    model: layers.Sequential, plain: layers.Sequential, y: Array, expected: Array
+) -> bool:
     """Whether ReLU and pooling let the same numbers through."""
     if not isinstance(model.layers[-1], layers.ReLU | layers.MaxPooling2D):
         return True

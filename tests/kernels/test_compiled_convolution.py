@@ -57,9 +57,7 @@ def test_other_cases(dtype, case):
 def test_layouts(dtype, layout):
     """What the drawn cases mix, one by one; with channels in which copying could be left out."""
     for C, K in ((16, 16), (1, 16), (16, 1)):
-        check_convolution(
-            Convolution((6, 5), (3, 3), (1, 1), ONES, 3, C, K, 3 * (layout,)), dtype
-        )
+        check_convolution(Convolution((6, 5), (3, 3), (1, 1), ONES, 3, C, K, 3 * (layout,)), dtype)
 
 
 @every_dtype

@@ -1,0 +1,156 @@
+"""Memory that is used again: never while anybody holds it."""
+
+import sys
+import threading
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nnscratch.kernels import buffers
+from nnscratch.kernels.buffers import empty
+
+dtypes = st.sampled_from([np.float32, np.float64, np.uint8, np.int64])
+shapes = st.lists(st.integers(0, 9), max_size=4).map(tuple)
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch):
+    """No blocks of other tests."""
+    monkeypatch.setattr(buffers, "_blocks", {})
+
+
+def place(array):
+    return array.__array_interface__["data"][0]
+
+
+@settings(max_examples=200, deadline=None)
+@given(shapes, dtypes)
+def test_shape_dtype_and_place(shape, dtype):
+    a, b = empty(shape, dtype), empty(shape, np.dtype(dtype))
+    for array in (a, b):
+        assert (array.shape, array.dtype) == (shape, dtype)
+        assert array.flags.carray
+        assert array.size == 0 or place(array) % 64 == 0
+    a.fill(1)
+    b.fill(2)
+    assert (a == 1).all()
+    assert (b == 2).all()
+    assert not np.shares_memory(a, b)
+
+
+def test_memory_is_used_again_when_nobody_holds_it():
+    a = empty((5, 7), np.float32)
+    before = place(a)
+    del a
+    b = empty((7, 5), np.float32)  # as many bytes
+    assert place(b) == before
+    del b
+    assert place(empty((35,), np.int32)) == before
+
+
+def test_no_more_memory_than_is_held_at_once():
+    held = [empty((100,), np.float64) for _ in range(4)]
+    places = {place(a) for a in held}
+    assert len(places) == 4
+    del held
+    a = b = None
+    for _ in range(50):  # two of the last round are still held
+        a, b = empty((100,), np.float64), empty((10, 10), np.float64)
+        assert {place(a), place(b)} <= places
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda a: a,
+        lambda a: a.reshape(-1),
+        lambda a: a[1:, ::2],
+        lambda a: a.T,
+        lambda a: a.transpose(2, 0, 1)[0],
+        lambda a: a.reshape(6, 4)[:, 1:].T,
+        lambda a: a.view(np.uint8),
+        lambda a: a[0, 0, 0:1],
+        lambda a: np.lib.stride_tricks.sliding_window_view(a, 2, axis=0),
+        lambda a: np.broadcast_to(a, (3, *a.shape)),
+        lambda a: np.asarray(a),
+        lambda a: memoryview(a),
+        lambda a: np.frombuffer(a, np.float32),
+        lambda a: iter(a),
+        lambda a: [a],
+    ],
+)
+def test_memory_is_not_used_again_while_a_view_is_alive(view):
+    a = empty((2, 3, 4), np.float32)
+    before = place(a)
+    kept = view(a)
+    del a
+    others = [empty((2, 3, 4), np.float32) for _ in range(3)]
+    assert before not in [place(other) for other in others]
+    del kept, others
+    again = [empty((2, 3, 4), np.float32) for _ in range(4)]
+    assert before in [place(other) for other in again]
+
+
+def test_arrays_of_no_numbers():
+    a, b = empty((0, 3), np.float32), empty((4, 0, 2), np.float64)
+    assert (a.shape, b.shape) == ((0, 3), (4, 0, 2))
+    assert (a.sum(), b.sum()) == (0, 0)
+    assert empty((), np.float64).shape == ()
+
+
+def requests(n, size=1):
+    for _ in range(n):
+        empty((size,), np.uint8)
+
+
+def test_blocks_nobody_asks_for_are_let_go(monkeypatch):
+    monkeypatch.setattr(buffers, "_FORGET", 20)
+    old, held, in_use = (empty((n,), np.float64) for n in (1000, 1001, 1002))
+    memory = weakref.ref(old.base)
+    held.fill(5)
+    del old, in_use
+    for i in range(30):
+        requests(1)
+        empty((1002,), np.float64)
+        assert memory() is not None or i > 8
+    requests(1, size=2)  # a new size, which is when old ones are looked for
+    assert memory() is None
+    assert {8 * 1002, 1, 2} <= buffers._blocks.keys()
+    assert not {8 * 1000, 8 * 1001} & buffers._blocks.keys()
+    new = [empty((1001,), np.float64) for _ in range(3)]
+    for array in new:
+        array.fill(6)
+    assert (held == 5).all()  # let go does not mean taken away
+
+
+def test_threads_never_share():
+    """Each writes its number everywhere, gives way to the others, and looks again."""
+    wrong, start = [], threading.Barrier(4)
+
+    def work(number):
+        rng = np.random.default_rng(number)
+        start.wait()
+        held = []
+        for _ in range(1500):
+            a = empty((int(rng.integers(1, 4)) * 100,), np.float64)
+            a.fill(number)
+            held.append(a)
+            if len(held) > 3:
+                held.pop(int(rng.integers(len(held))))
+            if not all((b == number).all() for b in held):
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not wrong
