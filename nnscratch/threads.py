@@ -21,23 +21,19 @@ def set_num_threads(n: int) -> None:
     Raises
     ------
     ValueError
-        If n is not a positive int, or there are fewer threads and they run already.
+        If n is not a positive int, or more than the cores or ``NUMBA_NUM_THREADS``.
     """
-    if not isinstance(n, int) or n < 1:
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ValueError(f"set_num_threads: n is {n!r}; it must be a positive int.")
     if kernels.blocks is None:
         threadpool_limits(n, "blas")
         return
     import numba
-    from numba.np.ufunc import parallel
 
     config: Any = numba.config
     if n > config.NUMBA_NUM_THREADS:
-        if parallel._is_initialized:
-            raise ValueError(
-                f"set_num_threads: {n} threads are wanted but {config.NUMBA_NUM_THREADS} "
-                "were started, and more cannot be added; call it before the first kernel runs, or "
-                "set the environment variable NUMBA_NUM_THREADS."
-            )
-        config.NUMBA_NUM_THREADS = n
+        raise ValueError(
+            f"set_num_threads: {n} threads are wanted but at most {config.NUMBA_NUM_THREADS} can "
+            "be had; set the environment variable NUMBA_NUM_THREADS before Python starts."
+        )
     numba.set_num_threads(n)

@@ -210,6 +210,6 @@ def _check(array: Array, image: Image, dtype: np.dtype) -> None:
     """Kernels trust their arguments: what does not fit must not reach them."""
     if array.shape[1:] != image[:3] or array.dtype != dtype:
         raise ValueError(
-            f"a convolution got {array.dtype} images of {array.shape[1:]}; its weights, strides and "
-            f"pads ask for {dtype} ones of {image[:3]}."
+            f"a convolution got {array.dtype} images of {array.shape[1:]}; its weights, strides "
+            f"and pads ask for {dtype} ones of {image[:3]}."
         )

@@ -113,8 +113,8 @@ class Plan:
 
     @cached_property
     def order(self) -> Array | None:
-        """The tap of every term; None if the taps of some term have to be added."""
-        if any(len(term.taps) > 1 for term in self.terms):
+        """The tap of every term if each tap has one of its own, else None."""
+        if any(len(term.taps) > 1 for term in self.terms) or len(self.terms) != self.taps:
             return None
         return np.array([term.taps[0] for term in self.terms])
 

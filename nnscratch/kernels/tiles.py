@@ -31,8 +31,10 @@ def _outputs(pixel: int) -> Callable:
     """
 
     @part
-    def outputs(x, at, image, runs, first, last, weights, w, group_weights, bias, rows, u, l):
-        """2 x 4 neighbouring outputs, a vector of channels each, stored at u and l in ``rows``.
+    def outputs(
+        x, at, image, runs, first, last, weights, w, group_weights, bias, rows, above, below
+    ):
+        """2 x 4 neighbouring outputs, a vector of channels each, for two places of ``rows``.
 
         Parameters: ``x`` the scratch, ``at`` the place in it that belongs to the first output,
         ``runs[first:last]`` the stretches of memory that an output sees, ``weights`` in the order
@@ -60,10 +62,10 @@ def _outputs(pixel: int) -> Callable:
                     k += lanes
             at += image.group
             w += group_weights
-        store(rows, u, a0), store(rows, u + lanes, a1)
-        store(rows, u + 2 * lanes, a2), store(rows, u + 3 * lanes, a3)
-        store(rows, l, b0), store(rows, l + lanes, b1)
-        store(rows, l + 2 * lanes, b2), store(rows, l + 3 * lanes, b3)
+        store(rows, above, a0), store(rows, above + lanes, a1)
+        store(rows, above + 2 * lanes, a2), store(rows, above + 3 * lanes, a3)
+        store(rows, below, b0), store(rows, below + lanes, b1)
+        store(rows, below + 2 * lanes, b2), store(rows, below + 3 * lanes, b3)
 
     return outputs
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -166,6 +165,10 @@ class Composite(Layer):
     def multiply_adds(self) -> int:
         return sum(part.multiply_adds() for part in self.parts.values())
 
+    def entrance(self) -> Layer | None:
+        """The part that takes the model's input, if its dL/dx is needed for nothing else."""
+        return None
+
 
 class Sequential(Composite):
     """Layers applied one after the other: the chain rule, as a loop.
@@ -267,6 +270,9 @@ class Sequential(Composite):
             dy = layer.backward(dy)
         return dy
 
+    def entrance(self) -> Layer:
+        return self.layers[0]
+
     def _plan(self) -> None:
         """Steps are the layers; for speed, stretches of layers may behave as one."""
         from nnscratch.layers import fusion  # which imports this module
@@ -276,45 +282,13 @@ class Sequential(Composite):
             self._steps, self._planned_for = fusion.steps(self.layers), code
 
     def summary(self) -> None:
-        """Print each layer's output shape, parameters, multiply-adds and memory for one sample.
+        """Print each layer's output shape, parameters, multiply-adds and memory for one sample."""
+        from nnscratch.layers.summary import print_summary  # which imports this module
 
-        The memory is what the layer's ``cache`` holds after a training pass, measured on a copy
-        of the model; an array kept by two layers counts once.
-        """
-        probe = copy.deepcopy(self)
-        probe.forward(np.zeros((1, *self.input_shape), self.dtype), training=True)
-        row = "{:<26}{:<16}{:>12}{:>15}{:>14}".format
-        print(row("layer", "output", "parameters", "multiply-adds", "kept, bytes"))
-        print(row("(input)", str(self.input_shape), "", "", ""))
-        seen: set[int] = set()
-        total = np.zeros(3, int)
-        for name, layer in probe.parts.items():
-            counts = (count_parameters(layer), layer.multiply_adds(), kept_bytes(layer, seen))
-            total += counts
-            print(row(name, str(layer.built_shape), *(f"{n:,}" for n in counts)))
-        print(row("total, one sample", "", *(f"{n:,}" for n in total)))
+        print_summary(self)
 
 
 def all_parts(layer: Layer) -> list[Layer]:
     """The layer itself and, if it is a Composite, everything inside it."""
     inside = layer.parts.values() if isinstance(layer, Composite) else ()
     return [layer, *(part for child in inside for part in all_parts(child))]
-
-
-def count_parameters(layer: Layer) -> int:
-    """How many numbers the optimiser trains in ``layer``."""
-    return sum(p.size for p in layer.params.values())
-
-
-def kept_bytes(layer: Layer, seen: set[int]) -> int:
-    """Bytes that ``layer`` keeps for backward, leaving out arrays whose id is in ``seen``."""
-    if isinstance(layer, Composite):
-        return sum(kept_bytes(part, seen) for part in layer.parts.values())
-    total = 0
-    for array in layer.cache:
-        while isinstance(array, np.ndarray) and isinstance(array.base, np.ndarray):
-            array = array.base  # a view keeps the whole array that it looks into
-        if isinstance(array, np.ndarray) and id(array) not in seen:
-            seen.add(id(array))
-            total += array.nbytes
-    return total

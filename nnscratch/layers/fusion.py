@@ -74,10 +74,10 @@ def code_in_use(layers: Sequence[Layer]) -> tuple[Any, ...]:
 @contextmanager
 def parameter_gradients_only(model: Layer) -> Iterator[None]:
     """Within: dL/dx of the model's input may be left out, backward then returns an empty array."""
-    first = model
+    first: Layer | None = model
     while isinstance(first, Composite):
-        first = next(iter(first.parts.values()))
-    with _without(_NO_INPUT_GRADIENT, [first]):
+        first = first.entrance()
+    with _without(_NO_INPUT_GRADIENT, [] if first is None else [first]):
         yield
 
 
@@ -137,7 +137,10 @@ class Fused:
 
 
 def _compiled() -> Any:
-    return kernels.blocks
+    """The module; not kept anywhere, for modules cannot be copied with a model."""
+    from nnscratch.kernels import compiled_blocks
+
+    return compiled_blocks
 
 
 def _block(layers: Sequence[Layer], convolution: Any) -> Any:
@@ -199,8 +202,9 @@ def _as_known(layer: Layer, *types: type[Layer]) -> bool:
 
 @cache
 def code_of(*functions: Callable) -> str:
-    """A digest of the text of the functions; of their bytes if the text is not at hand."""
-    digest = hashlib.sha256()
-    for function in functions:
-        digest.update(inspect.getsource(function).encode())
-    return digest.hexdigest()[:12]
+    """A digest of the text of the functions; empty if it is not to be had."""
+    try:
+        text = "".join(inspect.getsource(function) for function in functions)
+    except (OSError, TypeError):
+        return ""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -65,6 +65,9 @@ class Autoencoder(Composite):
         dx = self.encoder.backward(dz)
         return dx
 
+    def entrance(self) -> Sequential:
+        return self.encoder
+
     def summary(self) -> None:
         """Print both halves; see `Sequential.summary`."""
         for name, half in self.parts.items():

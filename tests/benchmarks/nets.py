@@ -105,6 +105,9 @@ class ConvVAE(Composite):
         through_z = self.sampling.backward(dz)
         return self.encoder.backward(through_z if dcode is None else through_z + dcode)
 
+    def entrance(self) -> Sequential:
+        return self.encoder
+
     def divergence(self) -> tuple[float, Array]:
         """KL of the latest codes, and its gradient (N, 2d)."""
         (code,) = self.cache
@@ -200,6 +203,9 @@ class UNet(Composite):
         self.cache = (x.shape,)
         images = [decoder.forward(x, skips, training) for decoder in self.decoders]
         return np.concatenate(images, axis=-1)
+
+    def entrance(self) -> Sequential:
+        return self.blocks[0]
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)

@@ -116,3 +116,42 @@ def test_no_bit_depends_on_the_number_of_threads(dtype, N, C, K):
                 assert [a.tobytes() for a in results()] == one
     finally:
         numba.set_num_threads(threads)
+
+
+UNCHECKED = pytest.mark.xfail(strict=True, reason="compiled_convolution checks neither N nor b")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("x", lambda x: x[..., :2]),
+        ("x", lambda x: x[:, :4]),
+        ("x", lambda x: x.astype(np.float32)),
+        pytest.param("x", lambda x: x[:3], marks=UNCHECKED),
+        ("W", lambda W: W[:, :, :2]),
+        ("W", lambda W: W[..., :15]),
+        ("W", lambda W: W.astype(np.float32)),
+        pytest.param("b", lambda b: b[:15], marks=UNCHECKED),
+        pytest.param("b", lambda b: b[:8], marks=UNCHECKED),
+        pytest.param("b", lambda b: np.zeros(32), marks=UNCHECKED),
+        pytest.param("b", lambda b: b.astype(np.float32), marks=UNCHECKED),
+        ("dy", lambda dy: dy[..., :15]),
+        ("dy", lambda dy: dy[:, :4]),
+        ("dy", lambda dy: dy.astype(np.float32)),
+        pytest.param("dy", lambda dy: dy[:3], marks=UNCHECKED),
+    ],
+)
+def test_arrays_that_do_not_fit_together(name, change):
+    """Kernels trust their arguments: what does not fit must not reach them."""
+    arrays = {"x": normal(4, 5, 6, 3), "W": normal(3, 3, 3, 16), "b": normal(16)}
+    arrays["dy"] = normal(4, 5, 6, 16)
+
+    def all_three(x, W, b, dy):
+        compiled.conv2d(x, W, b, (1, 1), ONES)
+        compiled.conv2d_weight_gradient(x, dy, (3, 3), (1, 1), ONES)
+        compiled.conv2d_input_gradient(dy, W, (5, 6), (1, 1), ONES)
+
+    all_three(**arrays)
+    arrays[name] = change(arrays[name])
+    with pytest.raises(ValueError, match="convolution"):
+        all_three(**arrays)

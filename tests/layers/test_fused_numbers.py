@@ -1,4 +1,4 @@
-"""Fused steps compute what the layers one by one compute; `agreement` says how closely."""
+"""Fused steps compute what the layers one by one compute; `same` says how closely."""
 
 import numpy as np
 import pytest
@@ -23,8 +23,9 @@ from nnscratch.losses import mse
 from nnscratch.models import Autoencoder
 from nnscratch.optimizers import Adam
 from nnscratch.training import fit
-from tests.kernels.agreement import check_stretch, many_cases, plain_layers, stretches
+from tests.kernels.agreement import many_cases
 from tests.layers.helpers import every_dtype, normal
+from tests.layers.stretches import check_stretch, plain_layers, stretches
 
 
 @pytest.fixture(autouse=True)
