@@ -176,6 +176,11 @@ def conv2d(x: Array, W: Array, b: Array | None, strides: Pair, pads: Pads) -> Ar
     kh, kw, C, K = W.shape
     there, _ = _plans(x.shape[1:3], C, K, (kh, kw), strides, pads)
     _check(x, there.image, W.dtype)
+    if b is not None and (b.shape != (K,) or b.dtype != W.dtype):
+        raise ValueError(
+            f"a convolution got a bias of shape {b.shape} and {b.dtype}; its weights ask for "
+            f"{(K,)} and {W.dtype}."
+        )
     return forward(there, x, W.reshape(kh * kw, C, K), b)[0]
 
 
@@ -184,6 +189,8 @@ def conv2d_weight_gradient(x: Array, dy: Array, size: Pair, strides: Pair, pads:
     there, back = _plans(x.shape[1:3], C, K, size, strides, pads)
     _check(x, there.image, x.dtype)
     _check(dy, back.image, x.dtype)
+    if len(x) != len(dy):
+        raise ValueError(f"a convolution got {len(x)} images but gradients of {len(dy)}.")
     _, dW, _ = backward(there, back, x, dy, None, want_db=False)
     return dW.reshape(*size, C, K)  # type: ignore[union-attr]
 

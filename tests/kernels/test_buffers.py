@@ -138,16 +138,13 @@ def test_threads_never_share():
     wrong, start = [], threading.Barrier(4)
 
     def work(number):
-        rng = np.random.default_rng(number)
         start.wait()
         held = []
-        for _ in range(1500):
-            a = empty((int(rng.integers(1, 4)) * 100,), np.float64)
-            a.fill(number)
-            held.append(a)
-            if len(held) > 3:
-                held.pop(int(rng.integers(len(held))))
-            if not all((b == number).all() for b in held):
+        for _ in range(10_000):
+            held.append(empty((8,), np.float64))
+            held[-1].fill(number)
+            held = held[-3:]
+            if not all((a == number).all() for a in held):
                 wrong.append(number)
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
