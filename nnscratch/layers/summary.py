@@ -42,5 +42,5 @@ def kept_bytes(layer: Layer, seen: set[int]) -> int:
         if isinstance(array, np.ndarray) and id(owner) not in seen:
             seen.add(id(owner))
             # an owner of bytes is a buffer of `kernels.buffers`, a little larger than needed
-            total += (owner if owner.dtype == array.dtype else array).nbytes
+            total += (array if owner.dtype == np.uint8 else owner).nbytes
     return total
