@@ -25,7 +25,7 @@ def set_num_threads(n: int) -> None:
     """
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ValueError(f"set_num_threads: n is {n!r}; it must be a positive int.")
-    if kernels.blocks is None:
+    if kernels.in_use() != "compiled":
         threadpool_limits(n, "blas")
         return
     import numba

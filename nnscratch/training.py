@@ -122,8 +122,10 @@ def fit(
             run.load(checkpoint)
             run.check_not_past(epochs)
     history = run.history
-    with tqdm(total=epochs * len(x), initial=len(history.loss) * len(x), unit=" samples",
-              unit_scale=True, mininterval=0.5, disable=not progress) as bar:  # fmt: skip
+    with parameter_gradients_only(model), tqdm(
+        total=epochs * len(x), initial=len(history.loss) * len(x), unit=" samples",
+        unit_scale=True, mininterval=0.5, disable=not progress,
+    ) as bar:  # fmt: skip
         while len(history.loss) < epochs and not (patience and run.epochs_since_best() >= patience):
             started = time.perf_counter()
             bar.set_description(f"epoch {len(history.loss) + 1}/{epochs}")
@@ -166,8 +168,7 @@ def _train_epoch(
         value, dy = loss(y, target[batch])
         if not np.isfinite(value):
             raise run.divergence(f"the loss became {value}")
-        with parameter_gradients_only(model):
-            model.backward(dy)
+        model.backward(dy)
         optimizer.step(model.params, model.grads)
         total += value * len(batch)
         bar.set_postfix_str(f"loss {total / (start + len(batch)):.4g}", refresh=False)

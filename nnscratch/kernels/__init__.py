@@ -46,6 +46,7 @@ __all__ = [
     "conv2d",
     "conv2d_input_gradient",
     "conv2d_weight_gradient",
+    "in_use",
     "leaky_relu",
     "leaky_relu_input_gradient",
     "max_pool2d",
@@ -60,7 +61,6 @@ __all__ = [
     "use_kernels",
 ]
 
-blocks: ModuleType | None = None  # compiled: whole stretches of layers, for layers.fusion
 _in_use = "reference"
 IMPLEMENTATIONS: dict[str, ModuleType] = {"reference": reference}  # those in memory
 
@@ -98,11 +98,16 @@ def use_kernels(name: str) -> str:
     for kernel in __all__:
         if hasattr(reference, kernel):
             globals()[kernel] = getattr(IMPLEMENTATIONS[name], kernel)
-    global blocks, _in_use
-    blocks, before, _in_use = getattr(IMPLEMENTATIONS[name], "blocks", None), _in_use, name
-    if blocks is not None:
+    global _in_use
+    before, _in_use = _in_use, name
+    if name == "compiled":
         threadpool_limits(1, "blas")  # see `nnscratch.set_num_threads`
     return before
+
+
+def in_use() -> str:
+    """The name of the implementation that layers use now."""
+    return _in_use
 
 
 def _use_the_fastest() -> None:

@@ -39,17 +39,14 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> Array:
 def _block(size: int) -> Array:
     global _requests
     _requests += 1
-    blocks = _blocks.get(size)
-    if blocks is None:
-        blocks = _blocks[size] = []
-    for block in blocks:
+    for block in _blocks.get(size, ()):
         if sys.getrefcount(block[0]) == _HELD_BY_NOBODY:
             block[2] = _requests
             return block[1]
     _forget()
-    blocks = _blocks.setdefault(size, [])
-    blocks.append(_new_block(size))
-    return blocks[-1][1]
+    block = _new_block(size)
+    _blocks.setdefault(size, []).append(block)
+    return block[1]
 
 
 def _new_block(size: int) -> list:

@@ -1,6 +1,5 @@
 """All compiled kernels, under the names that `reference` has for them."""
 
-from nnscratch.kernels import compiled_blocks as blocks
 from nnscratch.kernels.compiled_channels import (
     channel_moments,
     channel_sum,
@@ -33,7 +32,6 @@ __all__ = [
     "adam",
     "average_pool2d",
     "average_pool2d_input_gradient",
-    "blocks",
     "channel_moments",
     "channel_sum",
     "conv2d",

@@ -23,7 +23,8 @@ from numba import get_num_threads
 from nnscratch.kernels.buffers import empty
 from nnscratch.kernels.compiled_weights import pack, unpack
 from nnscratch.kernels.convolution_drivers import SLACK, backward_kernel, forward_kernel
-from nnscratch.kernels.phases import BLOCK, TILE_COLS, TILE_ROWS, Geometry, Image, Plan, plans
+from nnscratch.kernels.launch import ready
+from nnscratch.kernels.phases import BLOCK, TILE_ROWS, Geometry, Image, Plan, plans, round_up
 from nnscratch.kernels.vectors import LANES
 
 Array = np.ndarray
@@ -90,8 +91,8 @@ def backward(
     size = vector_count * len(numbers.quads) * 4 * lanes
     blocks = _sample_blocks(samples, size) if x is not None else min(samples, SAMPLE_BLOCKS)
     sums = empty((blocks, size if x is not None else 0), dtype)
-    K = -(-back.image.channels // BLOCK) * BLOCK if want_db and x is not None else 0
-    bias_sums: Array = np.empty((blocks, K), dtype)
+    bias_size = round_up(back.image.channels, BLOCK) if want_db and x is not None else 0
+    bias_sums: Array = np.empty((blocks, bias_size), dtype)
     dx = empty((samples if W is not None else 0, *target[:3]), dtype)
     threads, together = _threads(blocks), _together(there, back)
     backward_kernel(
@@ -126,7 +127,7 @@ def _threads(parts: int) -> int:
 
 
 def _flat(array: Array) -> Array:
-    return array.reshape(-1) if array.flags.carray else np.array(array, order="C").reshape(-1)
+    return ready(array).reshape(-1)
 
 
 def _sample_blocks(samples: int, size: int) -> int:
@@ -148,13 +149,12 @@ def _together(*plans: Plan) -> int:
 
 
 def _rows(plan: Plan, threads: int, dtype: np.dtype) -> Array:
-    across = -(-plan.target.cols // TILE_COLS) * TILE_COLS
-    return empty((threads, TILE_ROWS * across * LANES[dtype]), dtype)
+    return empty((threads, TILE_ROWS * plan.target.across * LANES[dtype]), dtype)
 
 
 def _bias(plan: Plan, b: Array | None, dtype: np.dtype) -> Array:
     """The bias, or zeros, filled up to whole vectors."""
-    channels = -(-plan.target.channels // LANES[dtype]) * LANES[dtype]
+    channels = round_up(plan.target.channels, LANES[dtype])
     if b is None:
         return _zeros(channels, dtype)
     if len(b) == channels:

@@ -96,14 +96,14 @@ def unpack(plan: Plan, sums: Array, K: int) -> Array:
     """
     terms, C = plan.rows.shape
     lanes = LANES[sums.dtype]
+    parts = len(sums)
+    if parts == 0:  # of no samples
+        return np.zeros((plan.taps, C, K), sums.dtype)
     dW = empty((terms, C, K), sums.dtype)
     order = plan.all_terms if plan.order is None else plan.order
-    if len(sums) == 0:
-        dW[...] = 0
     launch(
-        (_sum_block, _sum_blocks), terms * C if len(sums) else 0,
-        max(1, BLOCK // (K * max(1, len(sums)))), sums.reshape(-1), len(sums), plan.rows, order,
-        C, K, lanes, dW.reshape(-1),
+        (_sum_block, _sum_blocks), terms * C, max(1, BLOCK // (K * parts)),
+        sums.reshape(-1), parts, plan.rows, order, C, K, lanes, dW.reshape(-1),
     )  # fmt: skip
     if plan.order is not None:
         return dW

@@ -18,7 +18,7 @@ from nnscratch.kernels.convolve import (
     convolve_to_one,
 )
 from nnscratch.kernels.phases import BLOCK, Image, Target
-from nnscratch.kernels.scratch import copy_in, copy_in_unpooled
+from nnscratch.kernels.scratch import copy_in, copy_in_unpooled, pooled_size_of, size_of
 
 SLACK = 64  # numbers behind a scratch that may be read but are never used
 
@@ -42,8 +42,7 @@ def _forward_share(x, n, end, layout, terms, weights, bias, ending, scratch, row
     """Samples n to end, as many at once as fit into the scratch."""
     image, target = _image(layout), _target(layout)
     scratch[:] = 0
-    together = (len(scratch) - SLACK) // image.sample
-    size = image.height * image.width * image.channels
+    together, size = (len(scratch) - SLACK) // image.sample, size_of(image)
     while n < end:
         samples = min(together, end - n)
         for g in range(samples):
@@ -73,8 +72,9 @@ def _image(numbers):
 @part
 def _target(numbers):
     return Target(
-        numbers[12], numbers[13], numbers[14], numbers[15], numbers[16], numbers[17], numbers[18]
-    )
+        numbers[12], numbers[13], numbers[14], numbers[15], numbers[16], numbers[17], numbers[18],
+        numbers[19],
+    )  # fmt: skip
 
 
 @parallel
@@ -111,9 +111,7 @@ def _backward_block(
     sums[:] = 0
     bias_sums[:] = 0
     together = (len(dy_scratch) - SLACK) // dy_image.sample
-    size = x_image.height * x_image.width * x_image.channels
-    dy_size = dy_image.height * dy_image.width * dy_image.channels
-    pooled_size = dy_image.height // 2 * (dy_image.width // 2) * dy_image.channels
+    size, dy_size, pooled_size = size_of(x_image), size_of(dy_image), pooled_size_of(dy_image)
     # where nothing has to be changed on the way in, the vectors are taken from where they lie
     x_lies_ready = exchanged and _lies_ready(x_image)
     dy_lies_ready = not (exchanged or rectified or len(dx) > 0) and _lies_ready(dy_image)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from nnscratch.kernels.compilation import part
 from nnscratch.kernels.phases import BLOCK, TILE_COLS, TILE_ROWS
-from nnscratch.kernels.scratch import copy_out, copy_out_one, copy_out_pooled
+from nnscratch.kernels.scratch import (
+    copy_out,
+    copy_out_one,
+    copy_out_pooled,
+    pooled_size_of,
+    size_of,
+)
 from nnscratch.kernels.tiles import (
     dot_products,
     lanes_of,
@@ -25,12 +31,10 @@ def convolve(scratch, samples, image, target, terms, weights, bias, ending, rows
     runs, starts = terms
     floor, pooled = ending
     lanes = lanes_of(weights)
-    across = (target.cols + TILE_COLS - 1) // TILE_COLS * TILE_COLS
     group_weights = runs[-1, 2] + runs[-1, 1]  # the number of terms
     group_weights *= image.block * lanes
     groups = (image.channels + image.block - 1) // image.block
-    size = target.height * target.width * target.channels
-    pooled_size = target.height // 2 * (target.width // 2) * target.channels
+    across, size, pooled_size = target.across, size_of(target), pooled_size_of(target)
     for phase in range(len(starts) - 1):
         first, last = starts[phase], starts[phase + 1]
         for k in range(0, target.channels, lanes):
@@ -64,8 +68,7 @@ def convolve_to_one(scratch, samples, image, target, terms, weights, bias, floor
     """The same for a single output channel."""
     runs, starts = terms
     terms_in_all = runs[-1, 2] + runs[-1, 1]
-    across = (target.cols + TILE_COLS - 1) // TILE_COLS * TILE_COLS
-    size = target.height * target.width
+    across, size = target.across, size_of(target)
     for phase in range(len(starts) - 1):
         for g in range(samples):
             for h in range(0, target.rows, TILE_ROWS):
@@ -73,7 +76,7 @@ def convolve_to_one(scratch, samples, image, target, terms, weights, bias, floor
                 for v in range(0, target.cols, TILE_COLS):
                     tile = dot_products(
                         scratch, at + v * BLOCK, image, runs, starts[phase], starts[phase + 1],
-                        weights, 0, terms_in_all * BLOCK,
+                        weights, terms_in_all * BLOCK,
                     )  # fmt: skip
                     store_lane_sums(rows, v, across + v, tile)
                 copy_out_one(rows, across, h, phase, target, bias, floor, y, (n + g) * size)
@@ -98,7 +101,7 @@ def add_weight_sums(x, x_image, quads, starts, dy, dy_image, samples, sums):
             n = k // lanes * len(quads) * 4 * lanes
             for q in range(starts[phase], starts[phase + 1], 3):
                 products(
-                    x, 0, x_image.block, x_image.row, x_image.sample, quads, q,
+                    x, x_image.block, x_image.row, x_image.sample, quads, q,
                     dy, d, dy_image.row, dy_image.sample, counts, sums, n + q * 4 * lanes,
                 )  # fmt: skip
 

@@ -33,6 +33,11 @@ BLOCK = 16  # channels that stand side by side in the scratch, see `Image`
 TILE_ROWS, TILE_COLS = 2, 4  # outputs that are computed at once
 
 
+def round_up(n: int, step: int) -> int:
+    """The least multiple of ``step`` that is not below n."""
+    return -(-n // step) * step
+
+
 class Term(NamedTuple):
     """``out[p, h] += image[q, h + d] @ (the sum of W[i] over the taps i)``, in two dimensions."""
 
@@ -65,7 +70,10 @@ class Image(NamedTuple):
 
 
 class Target(NamedTuple):
-    """Where results go: an image whose phases have ``rows`` x ``cols`` pixels."""
+    """Where results go: an image whose phases have ``rows`` x ``cols`` pixels.
+
+    ``across`` is cols filled up to whole tiles.
+    """
 
     height: int
     width: int
@@ -74,6 +82,7 @@ class Target(NamedTuple):
     split_w: int
     rows: int
     cols: int
+    across: int
 
 
 @dataclass(frozen=True)
@@ -195,9 +204,10 @@ def _plan(
 ) -> Plan:
     terms = sorted(terms)
     rows, cols = (-(-out_size[a] // out_split[a]) for a in (0, 1))
-    target = Target(*out_size, *out_split, rows, cols)
-    top, height = _extent(size[0], split[0], rows, TILE_ROWS, [t.d[0] for t in terms])
-    left, width = _extent(size[1], split[1], cols, TILE_COLS, [t.d[1] for t in terms])
+    down, across = round_up(rows, TILE_ROWS), round_up(cols, TILE_COLS)
+    target = Target(*out_size, *out_split, rows, cols, across)
+    top, height = _extent(size[0], split[0], down, [t.d[0] for t in terms])
+    left, width = _extent(size[1], split[1], across, [t.d[1] for t in terms])
     row, plane = width * block, height * width * block
     group = plane * split[0] * split[1]
     groups = -(-size[2] // block)
@@ -208,10 +218,9 @@ def _plan(
     return Plan(image, target, tuple(terms), taps, runs, run_starts, quads, quad_starts, places)
 
 
-def _extent(size: int, split: int, count: int, tile: int, shifts: list[int]) -> Pair:
+def _extent(size: int, split: int, tiled: int, shifts: list[int]) -> Pair:
     """Zeros in front, and the length with zeros on both ends, of one axis of the scratch."""
     first = min(0, *shifts)
-    tiled = -(-count // tile) * tile
     last = max(-(-size // split) - 1, tiled - 1 + max(shifts))
     return -first, last - first + 1
 

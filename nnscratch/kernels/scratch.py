@@ -23,6 +23,18 @@ from nnscratch.kernels.vectors import (
 
 
 @part
+def size_of(image):
+    """Numbers in a sample of an `Image` or `Target`."""
+    return image.height * image.width * image.channels
+
+
+@part
+def pooled_size_of(image):
+    """The same after 2x2 pooling."""
+    return image.height // 2 * (image.width // 2) * image.channels
+
+
+@part
 def copy_in(x, y, rectified, start, image, scratch, to):
     """The sample that begins at ``x[start]``, into the scratch that begins at ``to``.
 

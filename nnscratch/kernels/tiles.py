@@ -75,13 +75,13 @@ outputs_of_one_channel = _outputs(1)
 
 
 @inline
-def dot_products(x, at, image, runs, first, last, weights, w, group_weights):
+def dot_products(x, at, image, runs, first, last, weights, group_weights):
     """2 x 4 neighbouring outputs of a single channel: here the lanes are input channels.
 
     The sums over the lanes are left to the caller.
     """
     a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = zeros(x)
-    lanes = lanes_of(weights)
+    lanes, w = lanes_of(weights), 0
     for _ in range(0, image.channels, BLOCK):
         for r in range(first, last):
             upper = at + runs[r, 0]
@@ -103,15 +103,14 @@ def dot_products(x, at, image, runs, first, last, weights, w, group_weights):
 
 
 @part
-def products(x, at, step, row, sample, quads, q, dy, dat, drow, dsample, counts, sums, n):
+def products(x, step, row, sample, quads, q, dy, dat, drow, dsample, counts, sums, n):
     """Twelve sums over all pixels of number times vector: rows of the weight gradient.
 
-    The numbers are ``x[at + quads[q + i] + j]`` (i < 3, j < 4), moving by ``step`` a pixel and
+    The numbers are ``x[quads[q + i] + j]`` (i < 3, j < 4), moving by ``step`` a pixel and
     ``row`` a row; the vectors ``dy[dat]``, moving by BLOCK and ``drow``. Added to ``sums[n:]``.
     """
     lanes = lanes_of(dy)
     o, p = quads[q + 1] - quads[q], quads[q + 2] - quads[q]
-    at += quads[q]
     a0, a1 = load(sums, n), load(sums, n + lanes)
     a2, a3 = load(sums, n + 2 * lanes), load(sums, n + 3 * lanes)
     b0, b1 = load(sums, n + 4 * lanes), load(sums, n + 5 * lanes)
@@ -121,7 +120,7 @@ def products(x, at, step, row, sample, quads, q, dy, dat, drow, dsample, counts,
     samples, rows, cols = counts
     for g in range(samples):
         for h in range(rows):
-            s = at + g * sample + h * row
+            s = quads[q] + g * sample + h * row
             d = dat + g * dsample + h * drow
             for _ in range(cols):
                 v = load(dy, d)

@@ -67,9 +67,10 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(manager, vector, ir.VectorType(element, vector.lanes))
 
 
-def _address(context, builder, array_type, array, index):
+def _pointer(context, builder, array_type, array, index, value):
+    """To ``array[index]`` and what follows, as a value of that LLVM type."""
     data = context.make_array(array_type)(context, builder, array).data
-    return builder.gep(data, [index])
+    return builder.bitcast(builder.gep(data, [index]), value.as_pointer())
 
 
 def _splat(builder, scalar, vector):
@@ -80,18 +81,12 @@ def _splat(builder, scalar, vector):
     return builder.shuffle_vector(first, undefined, lanes)
 
 
-def _call(builder, name, result, args):
-    signature = ir.FunctionType(result, [arg.type for arg in args])
-    return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), args)
-
-
 @intrinsic
 def load(typingctx, a, i):
     vector = Vector(a.dtype)
 
     def emit(context, builder, signature, args):
-        pointer = _address(context, builder, a, *args)
-        pointer = builder.bitcast(pointer, context.get_value_type(vector).as_pointer())
+        pointer = _pointer(context, builder, a, *args, context.get_value_type(vector))
         return builder.load(pointer, align=a.dtype.bitwidth // 8)
 
     return vector(a, types.intp), emit
@@ -100,8 +95,7 @@ def load(typingctx, a, i):
 @intrinsic
 def store(typingctx, a, i, v):
     def emit(context, builder, signature, args):
-        pointer = _address(context, builder, a, *args[:2])
-        pointer = builder.bitcast(pointer, args[2].type.as_pointer())
+        pointer = _pointer(context, builder, a, *args[:2], args[2].type)
         builder.store(args[2], pointer, align=a.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
@@ -113,7 +107,8 @@ def broadcast(typingctx, a, i):
     vector = Vector(a.dtype)
 
     def emit(context, builder, signature, args):
-        scalar = builder.load(_address(context, builder, a, *args))
+        lane = context.get_value_type(a.dtype)
+        scalar = builder.load(_pointer(context, builder, a, *args, lane))
         return _splat(builder, scalar, context.get_value_type(vector))
 
     return vector(a, types.intp), emit
@@ -132,8 +127,10 @@ def zeros(typingctx, a):
 @intrinsic
 def fma(typingctx, x, y, v):
     def emit(context, builder, signature, args):
+        vector = args[0].type
         name = f"llvm.fmuladd.v{v.lanes}f{v.element.bitwidth}"
-        return _call(builder, name, args[0].type, args)
+        kind = ir.FunctionType(vector, 3 * [vector])
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
 
     return v(x, y, v), emit
 
@@ -184,9 +181,8 @@ def store_lane_sums(typingctx, a, i, j, v):
         array, *places, _ = args
         sums = _lane_sums(builder, cgutils.unpack_tuple(builder, args[3]))
         for place, half in zip(places, (range(4), range(4, 8)), strict=True):
-            pointer = _address(context, builder, a, array, place)
             part = _shuffle(builder, sums, sums, half)
-            pointer = builder.bitcast(pointer, part.type.as_pointer())
+            pointer = _pointer(context, builder, a, array, place, part.type)
             builder.store(part, pointer, align=a.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
@@ -229,7 +225,7 @@ def keep_where(typingctx, b, i, w, v):
     def emit(context, builder, signature, args):
         array, index, winner, vector = args
         byte = ir.VectorType(ir.IntType(8), v.lanes)
-        pointer = builder.bitcast(_address(context, builder, b, array, index), byte.as_pointer())
+        pointer = _pointer(context, builder, b, array, index, byte)
         wanted = _splat(builder, builder.trunc(winner, ir.IntType(8)), byte)
         equal = builder.icmp_unsigned("==", builder.load(pointer, align=1), wanted)
         return builder.select(equal, vector, ir.Constant(vector.type, None))
@@ -246,7 +242,7 @@ def store_first_equal(typingctx, b, i, m, x, y, z):
         for number in (2, 1, 0):
             equal = builder.fcmp_ordered("==", best, candidates[number])
             winner = builder.select(equal, ir.Constant(byte, [number] * m.lanes), winner)
-        pointer = builder.bitcast(_address(context, builder, b, array, index), byte.as_pointer())
+        pointer = _pointer(context, builder, b, array, index, byte)
         builder.store(winner, pointer, align=1)
         return context.get_dummy_value()
 

@@ -50,9 +50,13 @@ def use_fusion(on: bool) -> None:
     _wanted = bool(on)
 
 
+def _possible() -> bool:
+    return _wanted and kernels.in_use() == "compiled"
+
+
 def steps(layers: Sequence[Layer]) -> list[Layer | Fused]:
     """What to run, in this order: layers, and stretches of layers as one."""
-    if not _wanted or kernels.blocks is None:
+    if not _possible():
         return list(layers)
     result: list[Layer | Fused] = []
     rest = list(layers)
@@ -66,7 +70,7 @@ def steps(layers: Sequence[Layer]) -> list[Layer | Fused]:
 def code_in_use(layers: Sequence[Layer]) -> tuple[Any, ...]:
     """All that `steps` depends on, to be compared: while it is the same, so are the steps."""
     return (
-        _wanted and kernels.blocks is not None,
+        _possible(),
         *[(layer.forward, layer.backward) for layer in layers],
     )
 

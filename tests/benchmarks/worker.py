@@ -43,8 +43,7 @@ def builder(side: str, threads: int) -> Callable[[str], Work]:
 
         if side == "reference":
             nnscratch.use_kernels("reference")
-        if hasattr(nnscratch, "set_num_threads"):
-            nnscratch.set_num_threads(threads)
+        nnscratch.set_num_threads(threads)
         return ours.build
     import torch
 

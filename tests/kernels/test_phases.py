@@ -30,25 +30,28 @@ def pixel(output, tap, stride, before, factor):
     return (output * stride + tap - before) // factor
 
 
-def convolved(x, W, axes):
-    """Enlarge x, pad it, convolve with stride: one product after the other."""
+def meetings(axes):
+    """Every output, tap and pixel of the image that meet: (h, w, i, j, r, s)."""
     (H, kh, sh, top, fh, OH), (WW, kw, sw, left, fw, OW) = axes
-    y = np.zeros((OH, OW), int)
     for h, w, i, j in product(range(OH), range(OW), range(kh), range(kw)):
         r, s = pixel(h, i, sh, top, fh), pixel(w, j, sw, left, fw)
         if 0 <= r < H and 0 <= s < WW:
-            y[h, w] += x[r, s] * W[i, j]
+            yield h, w, i, j, r, s
+
+
+def convolved(x, W, axes):
+    """Enlarge x, pad it, convolve with stride: one product after the other."""
+    y = np.zeros([axis[-1] for axis in axes], int)
+    for h, w, i, j, r, s in meetings(axes):
+        y[h, w] += x[r, s] * W[i, j]
     return y
 
 
 def gradient(dy, W, axes):
     """Of the same, with respect to x."""
-    (H, kh, sh, top, fh, OH), (WW, kw, sw, left, fw, OW) = axes
-    dx = np.zeros((H, WW), int)
-    for h, w, i, j in product(range(OH), range(OW), range(kh), range(kw)):
-        r, s = pixel(h, i, sh, top, fh), pixel(w, j, sw, left, fw)
-        if 0 <= r < H and 0 <= s < WW:
-            dx[r, s] += dy[h, w] * W[i, j]
+    dx = np.zeros([axis[0] for axis in axes], int)
+    for h, w, i, j, r, s in meetings(axes):
+        dx[r, s] += dy[h, w] * W[i, j]
     return dx
 
 
