@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nnscratch.kernels.compiled_convolution import Behind, backward, forward
+from nnscratch.kernels.compiled_convolution import backward, forward
+from nnscratch.kernels.compiled_pooled import pooled_backward
 from nnscratch.kernels.phases import Geometry, Pair, Plan, plans
 
 Array = np.ndarray
@@ -85,7 +86,10 @@ def block_backward(
     Without ``want_dx``, dx is empty; without ``want_dW``, dW and db are None.
     """
     there, back = block.plans()
-    behind = Behind(y, winner if block.pooled else None) if block.rectified else None
     taps = block.by_taps(W) if want_dx else None
-    dx, dW, db = backward(there, back, x if want_dW else None, dy, taps, behind)
+    kept = x if want_dW else None
+    if block.pooled:
+        dx, dW, db = pooled_backward(there, back, kept, dy, taps, y, winner)
+    else:
+        dx, dW, db = backward(there, back, kept, dy, taps, y if block.rectified else None)
     return dx, None if dW is None else block.from_taps(dW), db

@@ -14,7 +14,6 @@ How it becomes fast, from the outside in:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -22,9 +21,10 @@ from numba import get_num_threads
 
 from nnscratch.kernels.buffers import empty
 from nnscratch.kernels.compiled_weights import pack, unpack
-from nnscratch.kernels.convolution_drivers import SLACK, backward_kernel, forward_kernel
+from nnscratch.kernels.convolution_drivers import backward_kernel, forward_kernel
 from nnscratch.kernels.launch import ready
 from nnscratch.kernels.phases import BLOCK, TILE_ROWS, Geometry, Image, Plan, plans, round_up
+from nnscratch.kernels.scratch import SLACK
 from nnscratch.kernels.vectors import LANES
 
 Array = np.ndarray
@@ -32,17 +32,6 @@ Pair = tuple[int, int]
 Pads = tuple[Pair, Pair]
 
 SAMPLE_BLOCKS = 16  # partial sums of the weight gradient
-
-
-@dataclass(frozen=True)
-class Behind:
-    """What lies behind a convolution in a fused block, for the gradient to pass on its way in.
-
-    ``y`` are the outputs of the ReLU or, with ``winner``, of the 2x2 max pooling after it.
-    """
-
-    y: Array
-    winner: Array | None = None
 
 
 def forward(
@@ -56,12 +45,12 @@ def forward(
     scale = 2 if pool else 1
     shape = (samples, target.height // scale, target.width // scale, target.channels)
     y, winner = empty(shape, x.dtype), empty(shape, np.uint8) if pool else _NO_WINNER
-    threads = _threads(samples)
+    threads = threads_for(samples)
     forward_kernel(
-        _flat(x), samples, plan.layout, plan.runs, plan.run_starts, pack(plan, W),
+        flat(x), samples, plan.layout, plan.runs, plan.run_starts, pack(plan, W),
         _bias(plan, b, x.dtype), _FLOORS[x.dtype, rectify], pool,
-        _scratch(plan, _together(plan), threads, x.dtype), _rows(plan, threads, x.dtype),
-        _flat(y), _flat(winner),
+        scratch_for(plan, _together(plan), threads, x.dtype), _rows(plan, threads, x.dtype),
+        flat(y), flat(winner),
     )  # fmt: skip
     return y, winner
 
@@ -72,41 +61,40 @@ def backward(
     x: Array | None,
     dy: Array,
     W: Array | None,
-    behind: Behind | None = None,
+    y: Array | None = None,
     want_db: bool = True,
 ) -> tuple[Array, Array | None, Array | None]:
     """The gradients dx, dW (taps, C, K) and db (K,) of a convolution.
 
-    dx is empty without ``W``, which it needs, and dW and db are None without ``x``.
+    ``y`` are the outputs of a ReLU that lies behind it, which dy passes on its way in. dx is empty
+    without ``W``, which it needs, and dW and db are None without ``x``.
     """
     samples, dtype, target = len(dy), dy.dtype, back.target
     nothing = np.empty(0, dtype)
-    y, winner = (nothing, None) if behind is None else (_flat(behind.y), behind.winner)
-    pooled = winner is not None
     # numbers of the one-channel side are multiplied with vectors of the other side's channels
     exchanged = back.image.block == 1
     numbers, vectors = (back, there) if exchanged else (there, back)
     lanes = LANES[dtype]
     vector_count = -(-vectors.image.channels // lanes)
     size = vector_count * len(numbers.quads) * 4 * lanes
-    blocks = _sample_blocks(samples, size) if x is not None else min(samples, SAMPLE_BLOCKS)
+    blocks = sample_blocks(samples, size) if x is not None else min(samples, SAMPLE_BLOCKS)
     sums = empty((blocks, size if x is not None else 0), dtype)
     bias_size = round_up(back.image.channels, BLOCK) if want_db and x is not None else 0
     bias_sums: Array = np.empty((blocks, bias_size), dtype)
     dx = empty((samples if W is not None else 0, *target[:3]), dtype)
-    threads, together = _threads(blocks), _together(there, back)
+    threads, together = threads_for(blocks), _together(there, back)
     backward_kernel(
-        _flat(dy), y, _NO_WINNER if winner is None else _flat(winner), behind is not None, pooled,
-        nothing if x is None else _flat(x), samples, there.layout, back.layout,
+        flat(dy), nothing if y is None else flat(y), y is not None,
+        nothing if x is None else flat(x), samples, there.layout, back.layout,
         back.runs, back.run_starts, numbers.quads, numbers.quad_starts, exchanged,
         nothing if W is None else pack(back, W.transpose(0, 2, 1)), _bias(back, None, dtype),
-        _FLOORS[dtype, False], _scratch(there, together, threads, dtype),
-        _scratch(back, together, threads, dtype), _rows(back, threads, dtype), _flat(dx), sums,
-        bias_sums,
+        _FLOORS[dtype, False], scratch_for(there, together, threads, dtype),
+        scratch_for(back, together, threads, dtype), _rows(back, threads, dtype), flat(dx),
+        _NO_WINNER, sums, bias_sums,
     )  # fmt: skip
     if x is None:
         return dx, None, None
-    dW = unpack(numbers, sums, vectors.image.channels)  # (taps, numbers, vectors)
+    dW = unpack(numbers, numbers.rows, sums, vectors.image.channels)  # (taps, numbers, vectors)
     dW = dW.transpose(0, 2, 1) if exchanged else dW
     db = bias_sums.sum(axis=0)
     if exchanged:
@@ -122,15 +110,15 @@ _FLOORS = {
 }
 
 
-def _threads(parts: int) -> int:
+def threads_for(parts: int) -> int:
     return max(1, min(get_num_threads(), parts))
 
 
-def _flat(array: Array) -> Array:
+def flat(array: Array) -> Array:
     return ready(array).reshape(-1)
 
 
-def _sample_blocks(samples: int, size: int) -> int:
+def sample_blocks(samples: int, size: int) -> int:
     """How many partial sums of a weight gradient: few for large ones, for they take memory."""
     blocks = SAMPLE_BLOCKS
     while blocks > 4 and blocks * size > 1 << 21:
@@ -138,7 +126,7 @@ def _sample_blocks(samples: int, size: int) -> int:
     return min(samples, blocks)
 
 
-def _scratch(plan: Plan, together: int, threads: int, dtype: np.dtype) -> Array:
+def scratch_for(plan: Plan, together: int, threads: int, dtype: np.dtype) -> Array:
     return empty((threads, together * plan.image.sample + SLACK), dtype)
 
 

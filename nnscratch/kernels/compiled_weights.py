@@ -89,12 +89,13 @@ def _sum_blocks(blocks, size, sums, parts, rows, order, C, K, lanes, dW):
         _sum_block(np.int64(b), size, sums, parts, rows, order, C, K, lanes, dW)
 
 
-def unpack(plan: Plan, sums: Array, K: int) -> Array:
+def unpack(plan: Plan, rows: Array, sums: Array, K: int) -> Array:
     """The weight gradient (taps, C, K): partial sums added up, in their order, and rearranged.
 
-    ``sums`` is (parts, vectors of K * rows * lanes), a part's rows as in ``plan.rows``.
+    ``sums`` is (parts, vectors of K * rows * lanes); ``rows`` (terms, C) says in which row of a
+    part a term and a channel are.
     """
-    terms, C = plan.rows.shape
+    terms, C = rows.shape
     lanes = LANES[sums.dtype]
     parts = len(sums)
     if parts == 0:  # of no samples
@@ -103,7 +104,7 @@ def unpack(plan: Plan, sums: Array, K: int) -> Array:
     order = plan.all_terms if plan.order is None else plan.order
     launch(
         (_sum_block, _sum_blocks), terms * C, max(1, BLOCK // (K * parts)),
-        sums.reshape(-1), parts, plan.rows, order, C, K, lanes, dW.reshape(-1),
+        sums.reshape(-1), parts, rows, order, C, K, lanes, dW.reshape(-1),
     )  # fmt: skip
     if plan.order is not None:
         return dW

@@ -17,10 +17,8 @@ from nnscratch.kernels.convolve import (
     convolve,
     convolve_to_one,
 )
-from nnscratch.kernels.phases import BLOCK, Image, Target
-from nnscratch.kernels.scratch import copy_in, copy_in_unpooled, pooled_size_of, size_of
-
-SLACK = 64  # numbers behind a scratch that may be read but are never used
+from nnscratch.kernels.phases import BLOCK, Image
+from nnscratch.kernels.scratch import copy_in, image_of, room_for, size_of, target_of
 
 
 @parallel
@@ -40,9 +38,9 @@ def forward_kernel(
 @part
 def _forward_share(x, n, end, layout, terms, weights, bias, ending, scratch, rows, y, winner):
     """Samples n to end, as many at once as fit into the scratch."""
-    image, target = _image(layout), _target(layout)
+    image, target = image_of(layout), target_of(layout)
     scratch[:] = 0
-    together, size = (len(scratch) - SLACK) // image.sample, size_of(image)
+    together, size = room_for(image, scratch), size_of(image)
     while n < end:
         samples = min(together, end - n)
         for g in range(samples):
@@ -61,26 +59,10 @@ def _outputs(scratch, samples, image, target, terms, weights, bias, ending, rows
         convolve(scratch, samples, image, target, terms, weights, bias, ending, rows, y, winner, n)
 
 
-@part
-def _image(numbers):
-    return Image(
-        numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6],
-        numbers[7], numbers[8], numbers[9], numbers[10], numbers[11],
-    )  # fmt: skip
-
-
-@part
-def _target(numbers):
-    return Target(
-        numbers[12], numbers[13], numbers[14], numbers[15], numbers[16], numbers[17], numbers[18],
-        numbers[19],
-    )  # fmt: skip
-
-
 @parallel
 def backward_kernel(
-    dy, y, winner, rectified, pooled, x, samples, x_layout, layout, runs, starts, quads,
-    quad_starts, exchanged, weights, bias, floor, x_scratch, dy_scratch, rows, dx, sums, bias_sums,
+    dy, y, rectified, x, samples, x_layout, layout, runs, starts, quads, quad_starts, exchanged,
+    weights, bias, floor, x_scratch, dy_scratch, rows, dx, no_winner, sums, bias_sums,
 ):  # fmt: skip
     """See `compiled_convolution.backward`; the layouts are those of the two plans."""
     threads, blocks = len(rows), len(sums)
@@ -91,38 +73,37 @@ def backward_kernel(
         dy_scratch[t, :] = 0
         for b in range(first, end):
             _backward_block(
-                dy, (y, winner, rectified, pooled), x, samples * b // blocks,
+                dy, (y, rectified), x, samples * b // blocks,
                 samples * (b + 1) // blocks, (x_layout, layout), (runs, starts),
                 (quads, quad_starts, exchanged), weights, bias, floor, x_scratch[t],
-                dy_scratch[t], rows[t], dx, sums[b], bias_sums[b],
+                dy_scratch[t], rows[t], dx, no_winner, sums[b], bias_sums[b],
             )  # fmt: skip
 
 
 @part
 def _backward_block(
     dy, behind, x, n, end, layouts, terms, tables, weights, bias, floor, x_scratch, dy_scratch,
-    rows, dx, sums, bias_sums,
+    rows, dx, no_winner, sums, bias_sums,
 ):  # fmt: skip
     """Samples n to end: their gradients dx, and their part of the gradients of W and b."""
-    x_image, dy_image = _image(layouts[0]), _image(layouts[1])
-    target = _target(layouts[1])
-    y, winner, rectified, pooled = behind
+    x_image, dy_image = image_of(layouts[0]), image_of(layouts[1])
+    target = target_of(layouts[1])
+    y, rectified = behind
     quads, quad_starts, exchanged = tables
     sums[:] = 0
     bias_sums[:] = 0
-    together = (len(dy_scratch) - SLACK) // dy_image.sample
-    size, dy_size, pooled_size = size_of(x_image), size_of(dy_image), pooled_size_of(dy_image)
+    together = room_for(dy_image, dy_scratch)
+    size, dy_size = size_of(x_image), size_of(dy_image)
     # where nothing has to be changed on the way in, the vectors are taken from where they lie
     x_lies_ready = exchanged and _lies_ready(x_image)
     dy_lies_ready = not (exchanged or rectified or len(dx) > 0) and _lies_ready(dy_image)
     while n < end:
         samples = min(together, end - n)
         for g in range(samples):
-            at = g * dy_image.sample
-            if pooled:
-                copy_in_unpooled(dy, y, winner, (n + g) * pooled_size, dy_image, dy_scratch, at)
-            elif not dy_lies_ready:
-                copy_in(dy, y, rectified, (n + g) * dy_size, dy_image, dy_scratch, at)
+            if not dy_lies_ready:
+                copy_in(
+                    dy, y, rectified, (n + g) * dy_size, dy_image, dy_scratch, g * dy_image.sample
+                )
             if len(sums) > 0 and not x_lies_ready:
                 copy_in(x, x, False, (n + g) * size, x_image, x_scratch, g * x_image.sample)
         numbers, number_image, vectors, vector_image = x_scratch, x_image, dy_scratch, dy_image
@@ -145,7 +126,7 @@ def _backward_block(
         if len(dx) > 0:
             _outputs(
                 dy_scratch, samples, dy_image, target, terms, weights, bias, (floor, False), rows,
-                dx, winner, n,
+                dx, no_winner, n,
             )  # fmt: skip
         n += samples
 

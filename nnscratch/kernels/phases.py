@@ -128,6 +128,14 @@ class Plan:
         return np.array([term.taps[0] for term in self.terms])
 
     @cached_property
+    def tap_places(self) -> Array:
+        """Where each tap looks in the scratch, if it has a term of its own."""
+        places = np.zeros(self.taps, np.int64)
+        for term in self.terms:
+            places[term.taps[0]] = _distance(term, self.image)
+        return places
+
+    @cached_property
     def all_terms(self) -> Array:
         """The numbers of the terms, in order."""
         return np.arange(len(self.terms))

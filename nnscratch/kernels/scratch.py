@@ -1,18 +1,18 @@
 """Copying a sample into its scratch, and rows of results out of the cache.
 
 The copies cost little beside the convolution, and what happens to the numbers on the way costs next
-to nothing: a gradient passes back through ReLU and max pooling while it is copied in, and outputs
-are rectified and pooled, still in the nearest cache, while they are copied out.
+to nothing: a gradient passes back through ReLU while it is copied in, and outputs are rectified and
+pooled, still in the nearest cache, while they are copied out.
 """
 
 from __future__ import annotations
 
 from nnscratch.kernels.compilation import part
+from nnscratch.kernels.phases import Image, Target
 from nnscratch.kernels.tiles import lanes_of
 from nnscratch.kernels.vectors import (
     at_least,
     broadcast,
-    keep_where,
     largest,
     load,
     store,
@@ -20,6 +20,32 @@ from nnscratch.kernels.vectors import (
     where_above,
     zeros,
 )
+
+SLACK = 64  # numbers behind a scratch that may be read but are never used
+
+
+@part
+def image_of(layout):
+    """The `Image` in the layout of a plan."""
+    return Image(
+        layout[0], layout[1], layout[2], layout[3], layout[4], layout[5], layout[6], layout[7],
+        layout[8], layout[9], layout[10], layout[11],
+    )  # fmt: skip
+
+
+@part
+def target_of(layout):
+    """The `Target` in the layout of a plan."""
+    return Target(
+        layout[12], layout[13], layout[14], layout[15], layout[16], layout[17], layout[18],
+        layout[19],
+    )  # fmt: skip
+
+
+@part
+def room_for(image, scratch):
+    """How many samples the scratch was made for."""
+    return (len(scratch) - SLACK) // image.sample
 
 
 @part
@@ -90,34 +116,26 @@ def _copy_rectified_row(x, y, s, step, pixels, image, scratch, d):
 
 
 @part
-def copy_in_unpooled(dy, y, winner, start, image, scratch, to):
-    """A gradient behind ReLU and 2x2 max pooling: to the winner, if it was above zero."""
-    C, lanes, block = image.channels, lanes_of(dy), image.block
-    zero = zeros(dy)
-    width = image.width // 2
-    for h in range(image.height // 2):
-        for group in range(0, C, block):
-            channels = min(block, C - group)
-            d = to + group // block * image.group
-            d += (2 * h + image.top) * image.row + image.left * block
-            s = start + h * width * C + group
-            full = channels - channels % lanes
-            for c in range(0, full, lanes):
-                for j in range(width):
-                    at, upper = s + j * C + c, d + 2 * j * block + c
-                    lower = upper + image.row
-                    passed = where_above(load(y, at), zero, load(dy, at), zero)
-                    store(scratch, upper, keep_where(winner, at, 0, passed))
-                    store(scratch, upper + block, keep_where(winner, at, 1, passed))
-                    store(scratch, lower, keep_where(winner, at, 2, passed))
-                    store(scratch, lower + block, keep_where(winner, at, 3, passed))
-            for c in range(full, channels):
-                for j in range(width):
-                    at, upper = s + j * C + c, d + 2 * j * block + c
-                    for i in range(4):
-                        passed = y[at] > 0 and winner[at] == i
-                        place = upper + i // 2 * image.row + i % 2 * block
-                        scratch[place] = dy[at] if passed else 0
+def copy_back(scratch, at, image, x, start):
+    """The reverse of `copy_in`: the sample in the scratch from ``at`` on, without its border."""
+    step, lanes, block = image.split_w * image.channels, lanes_of(x), image.block
+    for phase_h in range(image.split_h):
+        for phase_w in range(image.split_w):
+            pixels = (image.width - phase_w + image.split_w - 1) // image.split_w
+            row = at + (phase_h * image.split_w + phase_w) * image.plane
+            row += image.top * image.row + image.left * block
+            for r in range(phase_h, image.height, image.split_h):
+                to = start + (r * image.width + phase_w) * image.channels
+                for c in range(0, image.channels, lanes):
+                    s, d = row + c // block * image.group + c % block, to + c
+                    if c + lanes <= image.channels:
+                        for j in range(pixels):
+                            store(x, d + j * step, load(scratch, s + j * block))
+                    else:
+                        for j in range(pixels):
+                            for i in range(image.channels - c):
+                                x[d + j * step + i] = scratch[s + j * block + i]
+                row += image.row
 
 
 @part
