@@ -87,7 +87,9 @@ def relu_input_gradient(dy: Array, y: Array) -> Array:
 
 
 @serial
-def _adam_block(b, size, p, g, m, v, rate, decay, rise_1, rise_2, bias_1, bias_2, epsilon):
+def _adam_block(b, size, p, g, m, v, numbers):
+    rate, decay, epsilon = numbers[0], numbers[1], numbers[6]
+    rise_1, rise_2, bias_1, bias_2 = numbers[2], numbers[3], numbers[4], numbers[5]
     for i in range(uintp(b * size), uintp(min(b * size + size, len(p)))):
         m[i] += rise_1 * (g[i] - m[i])
         v[i] += rise_2 * (g[i] * g[i] - v[i])
@@ -96,11 +98,9 @@ def _adam_block(b, size, p, g, m, v, rate, decay, rise_1, rise_2, bias_1, bias_2
 
 
 @parallel
-def _adam_blocks(blocks, size, p, g, m, v, rate, decay, rise_1, rise_2, bias_1, bias_2, epsilon):
+def _adam_blocks(blocks, size, p, g, m, v, numbers):
     for b in prange(blocks):
-        _adam_block(
-            np.int64(b), size, p, g, m, v, rate, decay, rise_1, rise_2, bias_1, bias_2, epsilon
-        )
+        _adam_block(np.int64(b), size, p, g, m, v, numbers)
 
 
 def adam(
@@ -119,11 +119,12 @@ def adam(
     if not (p.flags.carray and m.flags.carray and v.flags.carray):  # of which reshape makes copies
         reference.adam(p, g, m, v, rate, beta_1, beta_2, epsilon, weight_decay, t)
         return
-    numbers = (rate, rate * weight_decay, 1 - beta_1, 1 - beta_2, 1 - beta_1**t, 1 - beta_2**t)
+    rises = 1 - beta_1, 1 - beta_2, 1 - beta_1**t, 1 - beta_2**t
+    numbers = rate, rate * weight_decay, *rises, epsilon
     launch(
         (_adam_block, _adam_blocks), p.size, BLOCK,
         p.reshape(-1), ready(g).reshape(-1), m.reshape(-1), v.reshape(-1),
-        *np.array((*numbers, epsilon), p.dtype),
+        np.array(numbers, p.dtype),
     )  # fmt: skip
 
 

@@ -142,5 +142,5 @@ def _without_border(image):
     row = image.width * BLOCK
     size = image.height * row
     return Image(
-        image.height, image.width, image.channels, BLOCK, 1, 1, 0, 0, row, size, size, size
+        image.height, image.width, image.channels, BLOCK, 1, 1, 0, 0, BLOCK, row, 0, 0, size, size
     )

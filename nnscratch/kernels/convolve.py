@@ -14,7 +14,9 @@ from nnscratch.kernels.scratch import (
 from nnscratch.kernels.tiles import (
     dot_products,
     lanes_of,
+    outputs_of_any_step,
     outputs_of_blocks,
+    outputs_of_every_other,
     outputs_of_one_channel,
     products,
 )
@@ -44,14 +46,24 @@ def convolve(scratch, samples, image, target, terms, weights, bias, ending, rows
                 for h in range(0, target.rows, TILE_ROWS):
                     at = g * image.sample + h * image.row
                     for v in range(0, target.cols, TILE_COLS):
-                        place, u = at + v * image.block, v * lanes
-                        if image.block == 1:
+                        place, u = at + v * image.pixel, v * lanes
+                        if image.pixel == BLOCK:
+                            outputs_of_blocks(
+                                scratch, place, image, runs, first, last, weights, w,
+                                group_weights, initial, rows, u, u + across * lanes,
+                            )  # fmt: skip
+                        elif image.pixel == 1:
                             outputs_of_one_channel(
                                 scratch, place, image, runs, first, last, weights, w,
                                 group_weights, initial, rows, u, u + across * lanes,
                             )  # fmt: skip
+                        elif image.pixel == 2:
+                            outputs_of_every_other(
+                                scratch, place, image, runs, first, last, weights, w,
+                                group_weights, initial, rows, u, u + across * lanes,
+                            )  # fmt: skip
                         else:
-                            outputs_of_blocks(
+                            outputs_of_any_step(
                                 scratch, place, image, runs, first, last, weights, w,
                                 group_weights, initial, rows, u, u + across * lanes,
                             )  # fmt: skip
@@ -97,11 +109,11 @@ def add_weight_sums(x, x_image, quads, starts, dy, dy_image, samples, sums):
     inside = dy_image.top * dy_image.row + dy_image.left * BLOCK
     for phase in range(len(starts) - 1):
         for k in range(0, dy_image.channels, lanes):
-            d = phase * dy_image.plane + inside + k // BLOCK * dy_image.group + k % BLOCK
+            d = phase * dy_image.phase_w + inside + k // BLOCK * dy_image.group + k % BLOCK
             n = k // lanes * len(quads) * 4 * lanes
             for q in range(starts[phase], starts[phase + 1], 3):
                 products(
-                    x, x_image.block, x_image.row, x_image.sample, quads, q,
+                    x, x_image.pixel, x_image.row, x_image.sample, quads, q,
                     dy, d, dy_image.row, dy_image.sample, counts, sums, n + q * 4 * lanes,
                 )  # fmt: skip
 

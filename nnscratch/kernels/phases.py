@@ -50,9 +50,11 @@ class Term(NamedTuple):
 class Image(NamedTuple):
     """How one sample lies in its scratch: [channels / block, phases, rows, columns, block].
 
-    Zeros surround it, so no loop ever asks whether a pixel exists, and neighbouring pixels are
-    always ``block`` numbers apart, which the inner loops rely on. ``row``, ``plane``, ``group``
-    and ``sample`` are distances in numbers; ``top`` and ``left`` count the zeros in front.
+    Zeros surround it, so no loop ever asks whether a pixel exists. ``top`` and ``left`` count the
+    zeros in front. The others are distances in numbers, between neighbours in a phase (``pixel``,
+    ``row``), phases, groups of channels and samples. Pixels are ``block`` numbers apart, which
+    the inner loops rely on; but an image of one channel (block = 1) lies as it is, its phases
+    woven into one another: so the taps of a row stay side by side.
     """
 
     height: int
@@ -63,8 +65,10 @@ class Image(NamedTuple):
     split_w: int
     top: int
     left: int
+    pixel: int
     row: int
-    plane: int
+    phase_w: int
+    phase_h: int
     group: int
     sample: int
 
@@ -210,20 +214,31 @@ def _plan(
     out_size: tuple[int, int, int],
     out_split: Pair,
 ) -> Plan:
-    terms = sorted(terms)
     rows, cols = (-(-out_size[a] // out_split[a]) for a in (0, 1))
-    down, across = round_up(rows, TILE_ROWS), round_up(cols, TILE_COLS)
-    target = Target(*out_size, *out_split, rows, cols, across)
-    top, height = _extent(size[0], split[0], down, [t.d[0] for t in terms])
-    left, width = _extent(size[1], split[1], across, [t.d[1] for t in terms])
-    row, plane = width * block, height * width * block
-    group = plane * split[0] * split[1]
-    groups = -(-size[2] // block)
-    image = Image(*size, block, *split, top, left, row, plane, group, group * groups)
+    target = Target(*out_size, *out_split, rows, cols, round_up(cols, TILE_COLS))
+    image = _image(size, split, block, target, terms)
+    terms = sorted(terms, key=lambda term: (term.p, _distance(term, image)))
     phases = list(product(range(out_split[0]), range(out_split[1])))
     runs, run_starts = _runs(terms, image, phases)
     quads, quad_starts, places = _quads(terms, runs, run_starts, image)
     return Plan(image, target, tuple(terms), taps, runs, run_starts, quads, quad_starts, places)
+
+
+def _image(
+    size: tuple[int, int, int], split: Pair, block: int, target: Target, terms: list[Term]
+) -> Image:
+    down = round_up(target.rows, TILE_ROWS)
+    top, height = _extent(size[0], split[0], down, [t.d[0] for t in terms])
+    left, width = _extent(size[1], split[1], target.across, [t.d[1] for t in terms])
+    group = height * width * block * split[0] * split[1]
+    groups = -(-size[2] // block)
+    if block == 1:
+        line = width * split[1]
+        distances = split[1], line * split[0], 1, line
+    else:
+        plane = height * width * block
+        distances = block, width * block, plane, plane * split[1]
+    return Image(*size, block, *split, top, left, *distances, group, group * groups)
 
 
 def _extent(size: int, split: int, tiled: int, shifts: list[int]) -> Pair:
@@ -253,9 +268,9 @@ def _runs(terms: list[Term], image: Image, phases: list[Pair]) -> tuple[Array, A
 
 
 def _distance(term: Term, image: Image) -> int:
-    phase = term.q[0] * image.split_w + term.q[1]
     down, right = term.d[0] + image.top, term.d[1] + image.left
-    return phase * image.plane + down * image.row + right * image.block
+    phase = term.q[0] * image.phase_h + term.q[1] * image.phase_w
+    return phase + down * image.row + right * image.pixel
 
 
 def _quads(

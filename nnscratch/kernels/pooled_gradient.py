@@ -100,18 +100,18 @@ def _list(gradient, start, samples, target, k, image, memory):
     """List what arrives in channel k: pixels, as places in the scratch, and numbers; count them."""
     dy, y, winner = gradient
     pixels, numbers = memory
-    K, row, block = target.channels, image.row, image.block
+    K, row, step = target.channels, image.row, image.pixel
     at, count = uintp(start + k), uintp(0)
     for g in range(samples):
         for h in range(target.height // 2):
             pixel = g * image.sample + 2 * h * row
             for _ in range(target.width // 2):
                 i = np.int64(winner[at])
-                pixels[count] = pixel + (i >> 1) * row + (i & 1) * block
+                pixels[count] = pixel + (i >> 1) * row + (i & 1) * step
                 numbers[count] = dy[at]
                 count += uintp(y[at] > 0)  # what does not count is overwritten
                 at += uintp(K)
-                pixel += 2 * block
+                pixel += 2 * step
     return np.int64(count)
 
 
@@ -188,7 +188,7 @@ def _add_products_of_one_channel(x, image, places, gradient, start, samples, tar
 def _add_three_of_one_channel(x, image, gradient, at, samples, target, p, q, r, sums, n):
     """The sums of three taps: a, b, c over upper pixels of the windows, d, e, f over lower."""
     dy, y, winner = gradient
-    lanes, zero = lanes_of(x), zeros(x)
+    lanes, zero, step = lanes_of(x), zeros(x), image.pixel
     a, b, c = load(sums, n), load(sums, n + lanes), load(sums, n + 2 * lanes)
     d = e = f = zero
     for g in range(samples):
@@ -202,19 +202,19 @@ def _add_three_of_one_channel(x, image, gradient, at, samples, target, p, q, r, 
                 b = fma(broadcast(x, upper + q), v, b)
                 c = fma(broadcast(x, upper + r), v, c)
                 v = keep_where(winner, at, 1, passed)
-                a = fma(broadcast(x, upper + p + 1), v, a)
-                b = fma(broadcast(x, upper + q + 1), v, b)
-                c = fma(broadcast(x, upper + r + 1), v, c)
+                a = fma(broadcast(x, upper + p + step), v, a)
+                b = fma(broadcast(x, upper + q + step), v, b)
+                c = fma(broadcast(x, upper + r + step), v, c)
                 v = keep_where(winner, at, 2, passed)
                 d = fma(broadcast(x, lower + p), v, d)
                 e = fma(broadcast(x, lower + q), v, e)
                 f = fma(broadcast(x, lower + r), v, f)
                 v = keep_where(winner, at, 3, passed)
-                d = fma(broadcast(x, lower + p + 1), v, d)
-                e = fma(broadcast(x, lower + q + 1), v, e)
-                f = fma(broadcast(x, lower + r + 1), v, f)
-                upper += 2
-                lower += 2
+                d = fma(broadcast(x, lower + p + step), v, d)
+                e = fma(broadcast(x, lower + q + step), v, e)
+                f = fma(broadcast(x, lower + r + step), v, f)
+                upper += 2 * step
+                lower += 2 * step
                 at += target.channels
     store(sums, n, add(a, d)), store(sums, n + lanes, add(b, e))
     store(sums, n + 2 * lanes, add(c, f))

@@ -29,7 +29,7 @@ def image_of(layout):
     """The `Image` in the layout of a plan."""
     return Image(
         layout[0], layout[1], layout[2], layout[3], layout[4], layout[5], layout[6], layout[7],
-        layout[8], layout[9], layout[10], layout[11],
+        layout[8], layout[9], layout[10], layout[11], layout[12], layout[13],
     )  # fmt: skip
 
 
@@ -37,8 +37,8 @@ def image_of(layout):
 def target_of(layout):
     """The `Target` in the layout of a plan."""
     return Target(
-        layout[12], layout[13], layout[14], layout[15], layout[16], layout[17], layout[18],
-        layout[19],
+        layout[14], layout[15], layout[16], layout[17], layout[18], layout[19], layout[20],
+        layout[21],
     )  # fmt: skip
 
 
@@ -71,8 +71,8 @@ def copy_in(x, y, rectified, start, image, scratch, to):
     for phase_h in range(image.split_h):
         for phase_w in range(image.split_w):
             pixels = (image.width - phase_w + image.split_w - 1) // image.split_w
-            d = to + (phase_h * image.split_w + phase_w) * image.plane
-            d += image.top * image.row + image.left * image.block
+            d = to + phase_h * image.phase_h + phase_w * image.phase_w
+            d += image.top * image.row + image.left * image.pixel
             for r in range(phase_h, image.height, image.split_h):
                 s = start + (r * image.width + phase_w) * image.channels
                 if rectified:
@@ -84,22 +84,22 @@ def copy_in(x, y, rectified, start, image, scratch, to):
 
 @part
 def _copy_row(x, s, step, pixels, image, scratch, d):
-    lanes, block = lanes_of(x), image.block
+    lanes, block, pixel = lanes_of(x), image.block, image.pixel
     for group in range(0, image.channels, block):
         channels = min(block, image.channels - group)
         full = channels - channels % lanes
         for c in range(0, full, lanes):
             for j in range(pixels):
-                store(scratch, d + j * block + c, load(x, s + j * step + group + c))
+                store(scratch, d + j * pixel + c, load(x, s + j * step + group + c))
         for c in range(full, channels):
             for j in range(pixels):
-                scratch[d + j * block + c] = x[s + j * step + group + c]
+                scratch[d + j * pixel + c] = x[s + j * step + group + c]
         d += image.group
 
 
 @part
 def _copy_rectified_row(x, y, s, step, pixels, image, scratch, d):
-    lanes, block, zero = lanes_of(x), image.block, zeros(x)
+    lanes, block, pixel, zero = lanes_of(x), image.block, image.pixel, zeros(x)
     for group in range(0, image.channels, block):
         channels = min(block, image.channels - group)
         full = channels - channels % lanes
@@ -107,11 +107,11 @@ def _copy_rectified_row(x, y, s, step, pixels, image, scratch, d):
             for j in range(pixels):
                 at = s + j * step + group + c
                 passed = where_above(load(y, at), zero, load(x, at), zero)
-                store(scratch, d + j * block + c, passed)
+                store(scratch, d + j * pixel + c, passed)
         for c in range(full, channels):
             for j in range(pixels):
                 at = s + j * step + group + c
-                scratch[d + j * block + c] = x[at] if y[at] > 0 else 0
+                scratch[d + j * pixel + c] = x[at] if y[at] > 0 else 0
         d += image.group
 
 
@@ -122,19 +122,19 @@ def copy_back(scratch, at, image, x, start):
     for phase_h in range(image.split_h):
         for phase_w in range(image.split_w):
             pixels = (image.width - phase_w + image.split_w - 1) // image.split_w
-            row = at + (phase_h * image.split_w + phase_w) * image.plane
-            row += image.top * image.row + image.left * block
+            row = at + phase_h * image.phase_h + phase_w * image.phase_w
+            row += image.top * image.row + image.left * image.pixel
             for r in range(phase_h, image.height, image.split_h):
                 to = start + (r * image.width + phase_w) * image.channels
                 for c in range(0, image.channels, lanes):
                     s, d = row + c // block * image.group + c % block, to + c
                     if c + lanes <= image.channels:
                         for j in range(pixels):
-                            store(x, d + j * step, load(scratch, s + j * block))
+                            store(x, d + j * step, load(scratch, s + j * image.pixel))
                     else:
                         for j in range(pixels):
                             for i in range(image.channels - c):
-                                x[d + j * step + i] = scratch[s + j * block + i]
+                                x[d + j * step + i] = scratch[s + j * image.pixel + i]
                 row += image.row
 
 

@@ -23,14 +23,14 @@ def lanes_of(a):
     return LANES_32 if a.itemsize == 4 else LANES_64
 
 
-def _outputs(pixel: int) -> Callable:
-    """The tile below for images whose pixels are ``pixel`` numbers apart.
+def _outputs(step: int) -> Callable:
+    """The tile below for images whose pixels are ``step`` numbers apart; 0 for any distance.
 
     That this distance is a constant is worth a factor of two: all eight addresses are one register
     plus a number that stands in the instruction.
     """
 
-    @part
+    @(inline if step == 1 else part)
     def outputs(
         x, at, image, runs, first, last, weights, w, group_weights, bias, rows, above, below
     ):
@@ -42,7 +42,7 @@ def _outputs(pixel: int) -> Callable:
         channels, ``bias`` the initial sums.
         """
         a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = bias
-        lanes = lanes_of(weights)
+        lanes, pixel = lanes_of(weights), step if step > 0 else image.pixel
         for group in range(0, image.channels, image.block):
             channels = min(image.block, image.channels - group)
             for r in range(first, last):
@@ -72,6 +72,8 @@ def _outputs(pixel: int) -> Callable:
 
 outputs_of_blocks = _outputs(BLOCK)
 outputs_of_one_channel = _outputs(1)
+outputs_of_every_other = _outputs(2)
+outputs_of_any_step = _outputs(0)
 
 
 @inline
