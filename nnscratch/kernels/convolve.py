@@ -19,6 +19,7 @@ from nnscratch.kernels.tiles import (
     outputs_of_every_other,
     outputs_of_one_channel,
     products,
+    products_of_four,
 )
 from nnscratch.kernels.vectors import add, load, store, store_lane_sums, zeros
 
@@ -45,28 +46,26 @@ def convolve(scratch, samples, image, target, terms, weights, bias, ending, rows
             for g in range(samples):
                 for h in range(0, target.rows, TILE_ROWS):
                     at = g * image.sample + h * image.row
-                    for v in range(0, target.cols, TILE_COLS):
-                        place, u = at + v * image.pixel, v * lanes
-                        if image.pixel == BLOCK:
-                            outputs_of_blocks(
-                                scratch, place, image, runs, first, last, weights, w,
-                                group_weights, initial, rows, u, u + across * lanes,
-                            )  # fmt: skip
-                        elif image.pixel == 1:
-                            outputs_of_one_channel(
-                                scratch, place, image, runs, first, last, weights, w,
-                                group_weights, initial, rows, u, u + across * lanes,
-                            )  # fmt: skip
-                        elif image.pixel == 2:
-                            outputs_of_every_other(
-                                scratch, place, image, runs, first, last, weights, w,
-                                group_weights, initial, rows, u, u + across * lanes,
-                            )  # fmt: skip
-                        else:
-                            outputs_of_any_step(
-                                scratch, place, image, runs, first, last, weights, w,
-                                group_weights, initial, rows, u, u + across * lanes,
-                            )  # fmt: skip
+                    if image.pixel == BLOCK:
+                        outputs_of_blocks(
+                            scratch, at, image, runs, first, last, weights, w, group_weights,
+                            initial, rows, across,
+                        )  # fmt: skip
+                    elif image.pixel == 1:
+                        outputs_of_one_channel(
+                            scratch, at, image, runs, first, last, weights, w, group_weights,
+                            initial, rows, across,
+                        )  # fmt: skip
+                    elif image.pixel == 2:
+                        outputs_of_every_other(
+                            scratch, at, image, runs, first, last, weights, w, group_weights,
+                            initial, rows, across,
+                        )  # fmt: skip
+                    else:
+                        outputs_of_any_step(
+                            scratch, at, image, runs, first, last, weights, w, group_weights,
+                            initial, rows, across,
+                        )  # fmt: skip
                     if pooled:
                         start = (n + g) * pooled_size
                         copy_out_pooled(rows, across, h, target, k, y, winner, start)
@@ -111,11 +110,19 @@ def add_weight_sums(x, x_image, quads, starts, dy, dy_image, samples, sums):
         for k in range(0, dy_image.channels, lanes):
             d = phase * dy_image.phase_w + inside + k // BLOCK * dy_image.group + k % BLOCK
             n = k // lanes * len(quads) * 4 * lanes
-            for q in range(starts[phase], starts[phase + 1], 3):
+            q, end = starts[phase], starts[phase + 1]
+            while q + 3 <= end:
                 products(
                     x, x_image.pixel, x_image.row, x_image.sample, quads, q,
                     dy, d, dy_image.row, dy_image.sample, counts, sums, n + q * 4 * lanes,
                 )  # fmt: skip
+                q += 3
+            while q < end:
+                products_of_four(
+                    x, x_image.pixel, x_image.row, x_image.sample, quads[q],
+                    dy, d, dy_image.row, dy_image.sample, counts, sums, n + q * 4 * lanes,
+                )  # fmt: skip
+                q += 1
 
 
 @part

@@ -103,8 +103,7 @@ class Plan:
         above, pixels, first term.
     run_starts, quad_starts : int arrays (phases + 1,)
     quads : int array
-        Distances of four neighbouring numbers in the scratch, for the weight gradient; padded to
-        a multiple of three in each phase.
+        Distances of four neighbouring numbers in the scratch, for the weight gradient.
     rows : int array (terms, channels)
         The row of the weight gradient that belongs to a term and a channel.
     """
@@ -290,7 +289,5 @@ def _quads(
                         c = group * image.block + e % image.block
                         rows[t + e // image.block, c] = 4 * len(quads) + e - n
                     quads.append(place + group * image.group + n)
-        while (len(quads) - starts[-1]) % 3:
-            quads.append(quads[-1])
         starts.append(len(quads))
     return np.array(quads, np.int64), np.array(starts, np.int64), rows

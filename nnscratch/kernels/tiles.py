@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nnscratch.kernels.compilation import inline, part
-from nnscratch.kernels.phases import BLOCK
+from nnscratch.kernels.phases import BLOCK, TILE_COLS
 from nnscratch.kernels.vectors import LANES, broadcast, fma, load, store, zeros
 
 LANES_32, LANES_64 = LANES.values()
@@ -30,42 +30,44 @@ def _outputs(step: int) -> Callable:
     plus a number that stands in the instruction.
     """
 
-    @(inline if step == 1 else part)
-    def outputs(
-        x, at, image, runs, first, last, weights, w, group_weights, bias, rows, above, below
-    ):
-        """2 x 4 neighbouring outputs, a vector of channels each, for two places of ``rows``.
+    @part
+    def outputs(x, at, image, runs, first, last, weights, w, group_weights, bias, rows, across):
+        """Two rows of outputs, a vector of channels each, in tiles of 2 x 4, into ``rows``.
 
         Parameters: ``x`` the scratch, ``at`` the place in it that belongs to the first output,
         ``runs[first:last]`` the stretches of memory that an output sees, ``weights`` in the order
         in which they are needed, from ``w`` on, ``group_weights`` numbers for every group of
-        channels, ``bias`` the initial sums.
+        channels, ``bias`` the initial sums, ``across`` the length of a row.
         """
-        a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = bias
         lanes, pixel = lanes_of(weights), step if step > 0 else image.pixel
-        for group in range(0, image.channels, image.block):
-            channels = min(image.block, image.channels - group)
-            for r in range(first, last):
-                upper = at + runs[r, 0]
-                lower = upper + image.row
-                k = w + runs[r, 2] * image.block * lanes
-                for t in range(runs[r, 1] * channels):  # pixels side by side, all their channels
-                    v = load(weights, k)
-                    a0 = fma(broadcast(x, upper + t), v, a0)
-                    a1 = fma(broadcast(x, upper + t + pixel), v, a1)
-                    a2 = fma(broadcast(x, upper + t + 2 * pixel), v, a2)
-                    a3 = fma(broadcast(x, upper + t + 3 * pixel), v, a3)
-                    b0 = fma(broadcast(x, lower + t), v, b0)
-                    b1 = fma(broadcast(x, lower + t + pixel), v, b1)
-                    b2 = fma(broadcast(x, lower + t + 2 * pixel), v, b2)
-                    b3 = fma(broadcast(x, lower + t + 3 * pixel), v, b3)
-                    k += lanes
-            at += image.group
-            w += group_weights
-        store(rows, above, a0), store(rows, above + lanes, a1)
-        store(rows, above + 2 * lanes, a2), store(rows, above + 3 * lanes, a3)
-        store(rows, below, b0), store(rows, below + lanes, b1)
-        store(rows, below + 2 * lanes, b2), store(rows, below + 3 * lanes, b3)
+        for u in range(0, across * lanes, TILE_COLS * lanes):
+            a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = bias
+            place, k_group = at, w
+            for group in range(0, image.channels, image.block):
+                channels = min(image.block, image.channels - group)
+                for r in range(first, last):
+                    upper = place + runs[r, 0]
+                    lower = upper + image.row
+                    k = k_group + runs[r, 2] * image.block * lanes
+                    for t in range(runs[r, 1] * channels):  # neighbours, all their channels
+                        v = load(weights, k)
+                        a0 = fma(broadcast(x, upper + t), v, a0)
+                        a1 = fma(broadcast(x, upper + t + pixel), v, a1)
+                        a2 = fma(broadcast(x, upper + t + 2 * pixel), v, a2)
+                        a3 = fma(broadcast(x, upper + t + 3 * pixel), v, a3)
+                        b0 = fma(broadcast(x, lower + t), v, b0)
+                        b1 = fma(broadcast(x, lower + t + pixel), v, b1)
+                        b2 = fma(broadcast(x, lower + t + 2 * pixel), v, b2)
+                        b3 = fma(broadcast(x, lower + t + 3 * pixel), v, b3)
+                        k += lanes
+                place += image.group
+                k_group += group_weights
+            below = u + across * lanes
+            store(rows, u, a0), store(rows, u + lanes, a1)
+            store(rows, u + 2 * lanes, a2), store(rows, u + 3 * lanes, a3)
+            store(rows, below, b0), store(rows, below + lanes, b1)
+            store(rows, below + 2 * lanes, b2), store(rows, below + 3 * lanes, b3)
+            at += TILE_COLS * pixel
 
     return outputs
 
@@ -146,3 +148,26 @@ def products(x, step, row, sample, quads, q, dy, dat, drow, dsample, counts, sum
     store(sums, n + 6 * lanes, b2), store(sums, n + 7 * lanes, b3)
     store(sums, n + 8 * lanes, c0), store(sums, n + 9 * lanes, c1)
     store(sums, n + 10 * lanes, c2), store(sums, n + 11 * lanes, c3)
+
+
+@part
+def products_of_four(x, step, row, sample, quad, dy, dat, drow, dsample, counts, sums, n):
+    """Four of these sums, for what is left when there are no three quads."""
+    lanes = lanes_of(dy)
+    a0, a1 = load(sums, n), load(sums, n + lanes)
+    a2, a3 = load(sums, n + 2 * lanes), load(sums, n + 3 * lanes)
+    samples, rows, cols = counts
+    for g in range(samples):
+        for h in range(rows):
+            s = quad + g * sample + h * row
+            d = dat + g * dsample + h * drow
+            for _ in range(cols):
+                v = load(dy, d)
+                a0 = fma(broadcast(x, s), v, a0)
+                a1 = fma(broadcast(x, s + 1), v, a1)
+                a2 = fma(broadcast(x, s + 2), v, a2)
+                a3 = fma(broadcast(x, s + 3), v, a3)
+                s += step
+                d += BLOCK
+    store(sums, n, a0), store(sums, n + lanes, a1)
+    store(sums, n + 2 * lanes, a2), store(sums, n + 3 * lanes, a3)
