@@ -14,6 +14,7 @@ from nnscratch.kernels.compilation import parallel, serial
 from nnscratch.kernels.launch import BLOCK, launch
 from nnscratch.kernels.phases import BLOCK as CHANNELS
 from nnscratch.kernels.phases import Plan
+from nnscratch.kernels.tiles import lanes_of
 from nnscratch.kernels.vectors import LANES, add, load, store
 
 Array = np.ndarray
@@ -21,18 +22,26 @@ Array = np.ndarray
 
 @serial
 def _pack_block(b, size, W, steps, order, C, K, block, lanes, packed):
-    terms, groups = len(order), -(-C // block)
-    vectors = -(-K // lanes)
+    terms, groups, vectors = len(order), -(-C // block), -(-K // lanes)
+    in_rows = steps[2] == 1
     for piece in range(b * size, min(b * size + size, terms * groups * vectors)):
-        t, g, v = piece % terms, piece // terms % groups, piece // terms // groups
+        if in_rows:  # go through W in the order in which it lies in memory
+            v, g, t = piece % vectors, piece // vectors % groups, piece // (vectors * groups)
+        else:
+            g, v, t = piece % groups, piece // groups % vectors, piece // (vectors * groups)
+        d = ((v * groups + g) * terms + t) * block * lanes
+        s = order[t] * steps[0] + g * block * steps[1] + v * lanes * steps[2]
         for c in range(block):
-            d = uintp((piece * block + c) * lanes)
             channels = min(lanes, K - v * lanes) if g * block + c < C else 0
-            s = order[t] * steps[0] + (g * block + c) * steps[1] + v * lanes * steps[2]
-            for k in range(channels):
-                packed[d + uintp(k)] = W[uintp(s + k * steps[2])]
-            for k in range(channels, lanes):
-                packed[d + uintp(k)] = 0
+            if in_rows and lanes == lanes_of(W) and channels == lanes:
+                store(packed, d, load(W, s))
+            else:
+                for k in range(channels):
+                    packed[uintp(d + k)] = W[uintp(s + k * steps[2])]
+                for k in range(channels, lanes):
+                    packed[uintp(d + k)] = 0
+            d += lanes
+            s += steps[1]
 
 
 @parallel
@@ -67,20 +76,20 @@ def _sum_block(b, size, sums, parts, rows, order, C, K, lanes, dW):
     vectors = -(-K // lanes)
     part = len(sums) // parts
     row_count = part // (vectors * lanes)
-    for piece in range(b * size, min(b * size + size, len(order) * C)):
-        t, c = piece // C, piece % C
-        d = (order[t] * C + c) * K
-        for v in range(vectors):
+    for v in range(vectors):
+        for piece in range(b * size, min(b * size + size, len(order) * C)):
+            t, c = piece // C, piece % C
             s = (v * row_count + rows[t, c]) * lanes
+            d = (order[t] * C + c) * K + v * lanes
             total = load(sums, s)
             for i in range(1, parts):
                 total = add(total, load(sums, s + i * part))
             if (v + 1) * lanes <= K:
-                store(dW, d + v * lanes, total)
+                store(dW, d, total)
             else:
                 store(sums, s, total)
                 for k in range(K - v * lanes):
-                    dW[d + v * lanes + k] = sums[s + k]
+                    dW[d + k] = sums[s + k]
 
 
 @parallel
@@ -103,7 +112,7 @@ def unpack(plan: Plan, rows: Array, sums: Array, K: int) -> Array:
     dW = empty((terms, C, K), sums.dtype)
     order = plan.all_terms if plan.order is None else plan.order
     launch(
-        (_sum_block, _sum_blocks), terms * C, max(1, BLOCK // (K * parts)),
+        (_sum_block, _sum_blocks), terms * C, max(64, BLOCK // (K * parts)),
         sums.reshape(-1), parts, rows, order, C, K, lanes, dW.reshape(-1),
     )  # fmt: skip
     if plan.order is not None:

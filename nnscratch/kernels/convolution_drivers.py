@@ -62,9 +62,12 @@ def _outputs(scratch, samples, image, target, terms, weights, bias, ending, rows
 @parallel
 def backward_kernel(
     dy, y, rectified, x, samples, x_layout, layout, runs, starts, quads, quad_starts, exchanged,
-    weights, bias, floor, x_scratch, dy_scratch, rows, dx, no_winner, sums, bias_sums,
+    weights, zero, floor, x_scratch, dy_scratch, rows, dx, no_winner, sums, bias_sums,
 ):  # fmt: skip
-    """See `compiled_convolution.backward`; the layouts are those of the two plans."""
+    """See `compiled_convolution.backward`; the layouts are those of the two plans.
+
+    ``zero`` holds as many zeros as are needed: the bias, and what sums begin with.
+    """
     threads, blocks = len(rows), len(sums)
     for thread in prange(threads):
         t = np.int64(thread)
@@ -75,14 +78,14 @@ def backward_kernel(
             _backward_block(
                 dy, (y, rectified), x, samples * b // blocks,
                 samples * (b + 1) // blocks, (x_layout, layout), (runs, starts),
-                (quads, quad_starts, exchanged), weights, bias, floor, x_scratch[t],
+                (quads, quad_starts, exchanged), weights, zero, floor, x_scratch[t],
                 dy_scratch[t], rows[t], dx, no_winner, sums[b], bias_sums[b],
             )  # fmt: skip
 
 
 @part
 def _backward_block(
-    dy, behind, x, n, end, layouts, terms, tables, weights, bias, floor, x_scratch, dy_scratch,
+    dy, behind, x, n, end, layouts, terms, tables, weights, zero, floor, x_scratch, dy_scratch,
     rows, dx, no_winner, sums, bias_sums,
 ):  # fmt: skip
     """Samples n to end: their gradients dx, and their part of the gradients of W and b."""
@@ -90,13 +93,13 @@ def _backward_block(
     target = target_of(layouts[1])
     y, rectified = behind
     quads, quad_starts, exchanged = tables
-    sums[:] = 0
     bias_sums[:] = 0
     together = room_for(dy_image, dy_scratch)
     size, dy_size = size_of(x_image), size_of(dy_image)
     # where nothing has to be changed on the way in, the vectors are taken from where they lie
     x_lies_ready = exchanged and _lies_ready(x_image)
     dy_lies_ready = not (exchanged or rectified or len(dx) > 0) and _lies_ready(dy_image)
+    fresh = True
     while n < end:
         samples = min(together, end - n)
         for g in range(samples):
@@ -121,14 +124,24 @@ def _backward_block(
                 add_bias_sums(vectors, vector_image, samples, bias_sums)
         if len(sums) > 0:
             add_weight_sums(
-                numbers, number_image, quads, quad_starts, vectors, vector_image, samples, sums
+                numbers,
+                number_image,
+                quads,
+                quad_starts,
+                vectors,
+                vector_image,
+                samples,
+                fresh,
+                zero,
+                sums,
             )
         if len(dx) > 0:
             _outputs(
-                dy_scratch, samples, dy_image, target, terms, weights, bias, (floor, False), rows,
+                dy_scratch, samples, dy_image, target, terms, weights, zero, (floor, False), rows,
                 dx, no_winner, n,
             )  # fmt: skip
         n += samples
+        fresh = False
 
 
 @part

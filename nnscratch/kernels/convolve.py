@@ -94,9 +94,10 @@ def convolve_to_one(scratch, samples, image, target, terms, weights, bias, floor
 
 
 @part
-def add_weight_sums(x, x_image, quads, starts, dy, dy_image, samples, sums):
+def add_weight_sums(x, x_image, quads, starts, dy, dy_image, samples, fresh, zero, sums):
     """The weight gradient of all samples in the two scratches, added to ``sums``.
 
+    If these are ``fresh``, they begin with ``zero``, and what they held does not matter.
     Which of the two is called x: the one whose numbers are multiplied with vectors of the other.
     """
     lanes = lanes_of(dy)
@@ -111,18 +112,21 @@ def add_weight_sums(x, x_image, quads, starts, dy, dy_image, samples, sums):
             d = phase * dy_image.phase_w + inside + k // BLOCK * dy_image.group + k % BLOCK
             n = k // lanes * len(quads) * 4 * lanes
             q, end = starts[phase], starts[phase + 1]
-            while q + 3 <= end:
-                products(
-                    x, x_image.pixel, x_image.row, x_image.sample, quads, q,
-                    dy, d, dy_image.row, dy_image.sample, counts, sums, n + q * 4 * lanes,
-                )  # fmt: skip
-                q += 3
             while q < end:
-                products_of_four(
-                    x, x_image.pixel, x_image.row, x_image.sample, quads[q],
-                    dy, d, dy_image.row, dy_image.sample, counts, sums, n + q * 4 * lanes,
-                )  # fmt: skip
-                q += 1
+                m = n + q * 4 * lanes
+                old, o = (zero, 0) if fresh else (sums, m)
+                if q + 3 <= end:
+                    products(
+                        x, x_image.pixel, x_image.row, x_image.sample, quads, q,
+                        dy, d, dy_image.row, dy_image.sample, counts, old, o, sums, m,
+                    )  # fmt: skip
+                    q += 3
+                else:
+                    products_of_four(
+                        x, x_image.pixel, x_image.row, x_image.sample, quads[q],
+                        dy, d, dy_image.row, dy_image.sample, counts, old, o, sums, m,
+                    )  # fmt: skip
+                    q += 1
 
 
 @part

@@ -107,20 +107,21 @@ def dot_products(x, at, image, runs, first, last, weights, group_weights):
 
 
 @part
-def products(x, step, row, sample, quads, q, dy, dat, drow, dsample, counts, sums, n):
+def products(x, step, row, sample, quads, q, dy, dat, drow, dsample, counts, old, o, sums, n):
     """Twelve sums over all pixels of number times vector: rows of the weight gradient.
 
     The numbers are ``x[quads[q + i] + j]`` (i < 3, j < 4), moving by ``step`` a pixel and
-    ``row`` a row; the vectors ``dy[dat]``, moving by BLOCK and ``drow``. Added to ``sums[n:]``.
+    ``row`` a row; the vectors ``dy[dat]``, moving by BLOCK and ``drow``. They are added to
+    ``old[o:]``, and the result is ``sums[n:]``.
     """
     lanes = lanes_of(dy)
-    o, p = quads[q + 1] - quads[q], quads[q + 2] - quads[q]
-    a0, a1 = load(sums, n), load(sums, n + lanes)
-    a2, a3 = load(sums, n + 2 * lanes), load(sums, n + 3 * lanes)
-    b0, b1 = load(sums, n + 4 * lanes), load(sums, n + 5 * lanes)
-    b2, b3 = load(sums, n + 6 * lanes), load(sums, n + 7 * lanes)
-    c0, c1 = load(sums, n + 8 * lanes), load(sums, n + 9 * lanes)
-    c2, c3 = load(sums, n + 10 * lanes), load(sums, n + 11 * lanes)
+    second, third = quads[q + 1] - quads[q], quads[q + 2] - quads[q]
+    a0, a1 = load(old, o), load(old, o + lanes)
+    a2, a3 = load(old, o + 2 * lanes), load(old, o + 3 * lanes)
+    b0, b1 = load(old, o + 4 * lanes), load(old, o + 5 * lanes)
+    b2, b3 = load(old, o + 6 * lanes), load(old, o + 7 * lanes)
+    c0, c1 = load(old, o + 8 * lanes), load(old, o + 9 * lanes)
+    c2, c3 = load(old, o + 10 * lanes), load(old, o + 11 * lanes)
     samples, rows, cols = counts
     for g in range(samples):
         for h in range(rows):
@@ -132,14 +133,14 @@ def products(x, step, row, sample, quads, q, dy, dat, drow, dsample, counts, sum
                 a1 = fma(broadcast(x, s + 1), v, a1)
                 a2 = fma(broadcast(x, s + 2), v, a2)
                 a3 = fma(broadcast(x, s + 3), v, a3)
-                b0 = fma(broadcast(x, s + o), v, b0)
-                b1 = fma(broadcast(x, s + o + 1), v, b1)
-                b2 = fma(broadcast(x, s + o + 2), v, b2)
-                b3 = fma(broadcast(x, s + o + 3), v, b3)
-                c0 = fma(broadcast(x, s + p), v, c0)
-                c1 = fma(broadcast(x, s + p + 1), v, c1)
-                c2 = fma(broadcast(x, s + p + 2), v, c2)
-                c3 = fma(broadcast(x, s + p + 3), v, c3)
+                b0 = fma(broadcast(x, s + second), v, b0)
+                b1 = fma(broadcast(x, s + second + 1), v, b1)
+                b2 = fma(broadcast(x, s + second + 2), v, b2)
+                b3 = fma(broadcast(x, s + second + 3), v, b3)
+                c0 = fma(broadcast(x, s + third), v, c0)
+                c1 = fma(broadcast(x, s + third + 1), v, c1)
+                c2 = fma(broadcast(x, s + third + 2), v, c2)
+                c3 = fma(broadcast(x, s + third + 3), v, c3)
                 s += step
                 d += BLOCK
     store(sums, n, a0), store(sums, n + lanes, a1)
@@ -151,11 +152,11 @@ def products(x, step, row, sample, quads, q, dy, dat, drow, dsample, counts, sum
 
 
 @part
-def products_of_four(x, step, row, sample, quad, dy, dat, drow, dsample, counts, sums, n):
+def products_of_four(x, step, row, sample, quad, dy, dat, drow, dsample, counts, old, o, sums, n):
     """Four of these sums, for what is left when there are no three quads."""
     lanes = lanes_of(dy)
-    a0, a1 = load(sums, n), load(sums, n + lanes)
-    a2, a3 = load(sums, n + 2 * lanes), load(sums, n + 3 * lanes)
+    a0, a1 = load(old, o), load(old, o + lanes)
+    a2, a3 = load(old, o + 2 * lanes), load(old, o + 3 * lanes)
     samples, rows, cols = counts
     for g in range(samples):
         for h in range(rows):
