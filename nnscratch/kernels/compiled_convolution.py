@@ -88,7 +88,7 @@ def backward(
         nothing if x is None else flat(x), samples, there.layout, back.layout,
         back.runs, back.run_starts, numbers.quads, numbers.quad_starts, exchanged,
         nothing if W is None else pack(back, W.transpose(0, 2, 1)),
-        _zeros(max(round_up(target.channels, lanes), 12 * lanes), dtype),
+        _zeros(max(round_up(target.channels, lanes), 16 * lanes), dtype),
         _FLOORS[dtype, False], scratch_for(there, together, threads, dtype),
         scratch_for(back, together, threads, dtype), _rows(back, threads, dtype), flat(dx),
         _NO_WINNER, sums, bias_sums,
@@ -138,7 +138,7 @@ def _together(*plans: Plan) -> int:
 
 
 def _rows(plan: Plan, threads: int, dtype: np.dtype) -> Array:
-    return empty((threads, TILE_ROWS * plan.target.across * LANES[dtype]), dtype)
+    return empty((threads, 2 * TILE_ROWS * plan.target.across * LANES[dtype]), dtype)
 
 
 def _bias(plan: Plan, b: Array | None, dtype: np.dtype) -> Array:

@@ -21,7 +21,8 @@ from nnscratch.kernels.tiles import (
     products,
     products_of_four,
 )
-from nnscratch.kernels.vectors import add, load, store, store_lane_sums, zeros
+from nnscratch.kernels.vectors import REGISTERS, add, load, store, store_lane_sums, zeros
+from nnscratch.kernels.wide_tiles import outputs_of_two_vectors, products_of_two_vectors
 
 
 @part
@@ -29,7 +30,7 @@ def convolve(scratch, samples, image, target, terms, weights, bias, ending, rows
     """Outputs of all samples in the scratch, from sample n on in ``y`` (and ``winner``).
 
     ``terms`` are the tables (runs, run_starts) of a `Plan`; ``ending`` is (floor, pooled), what
-    happens to the outputs; ``rows`` is memory for two rows of outputs.
+    happens to the outputs; ``rows`` is memory for two rows of outputs, of two vectors each.
     """
     runs, starts = terms
     floor, pooled = ending
@@ -37,41 +38,57 @@ def convolve(scratch, samples, image, target, terms, weights, bias, ending, rows
     group_weights = runs[-1, 2] + runs[-1, 1]  # the number of terms
     group_weights *= image.block * lanes
     groups = (image.channels + image.block - 1) // image.block
-    across, size, pooled_size = target.across, size_of(target), pooled_size_of(target)
+    across = target.across
     for phase in range(len(starts) - 1):
         first, last = starts[phase], starts[phase + 1]
-        for k in range(0, target.channels, lanes):
+        k = 0
+        while k < target.channels:
             w = k // lanes * groups * group_weights
-            initial = load(bias, k)
+            two = REGISTERS == 32 and image.block == BLOCK and k + lanes < target.channels
             for g in range(samples):
+                start = (n + g) * (pooled_size_of(target) if pooled else size_of(target))
                 for h in range(0, target.rows, TILE_ROWS):
                     at = g * image.sample + h * image.row
-                    if image.pixel == BLOCK:
-                        outputs_of_blocks(
-                            scratch, at, image, runs, first, last, weights, w, group_weights,
-                            initial, rows, across,
-                        )  # fmt: skip
-                    elif image.pixel == 1:
-                        outputs_of_one_channel(
-                            scratch, at, image, runs, first, last, weights, w, group_weights,
-                            initial, rows, across,
-                        )  # fmt: skip
-                    elif image.pixel == 2:
-                        outputs_of_every_other(
-                            scratch, at, image, runs, first, last, weights, w, group_weights,
-                            initial, rows, across,
+                    if two:
+                        outputs_of_two_vectors(
+                            scratch, at, image, runs, first, last, weights, w,
+                            groups * group_weights, group_weights, bias, k, rows, across,
                         )  # fmt: skip
                     else:
-                        outputs_of_any_step(
+                        _outputs_of_one_vector(
                             scratch, at, image, runs, first, last, weights, w, group_weights,
-                            initial, rows, across,
+                            load(bias, k), rows, across,
                         )  # fmt: skip
-                    if pooled:
-                        start = (n + g) * pooled_size
-                        copy_out_pooled(rows, across, h, target, k, y, winner, start)
-                    else:
-                        start = (n + g) * size
-                        copy_out(rows, across, h, phase, target, k, floor, y, start)
+                    for i in range(2 if two else 1):
+                        c, place = k + i * lanes, 2 * i * across * lanes
+                        if pooled:
+                            copy_out_pooled(rows, place, across, h, target, c, y, winner, start)
+                        else:
+                            copy_out(rows, place, across, h, phase, target, c, floor, y, start)
+            k += 2 * lanes if two else lanes
+
+
+@part
+def _outputs_of_one_vector(
+    x, at, image, runs, first, last, weights, w, group_weights, bias, rows, across
+):
+    """The tile that is compiled for the distance of the pixels."""
+    if image.pixel == BLOCK:
+        outputs_of_blocks(
+            x, at, image, runs, first, last, weights, w, group_weights, bias, rows, across
+        )
+    elif image.pixel == 1:
+        outputs_of_one_channel(
+            x, at, image, runs, first, last, weights, w, group_weights, bias, rows, across
+        )
+    elif image.pixel == 2:
+        outputs_of_every_other(
+            x, at, image, runs, first, last, weights, w, group_weights, bias, rows, across
+        )
+    else:
+        outputs_of_any_step(
+            x, at, image, runs, first, last, weights, w, group_weights, bias, rows, across
+        )
 
 
 @part
@@ -107,26 +124,58 @@ def add_weight_sums(x, x_image, quads, starts, dy, dy_image, samples, fresh, zer
         (dy_image.width + dy_image.split_w - 1) // dy_image.split_w,
     )
     inside = dy_image.top * dy_image.row + dy_image.left * BLOCK
+    size = len(quads) * 4 * lanes  # sums of one vector
     for phase in range(len(starts) - 1):
-        for k in range(0, dy_image.channels, lanes):
-            d = phase * dy_image.phase_w + inside + k // BLOCK * dy_image.group + k % BLOCK
-            n = k // lanes * len(quads) * 4 * lanes
-            q, end = starts[phase], starts[phase + 1]
-            while q < end:
-                m = n + q * 4 * lanes
-                old, o = (zero, 0) if fresh else (sums, m)
-                if q + 3 <= end:
-                    products(
-                        x, x_image.pixel, x_image.row, x_image.sample, quads, q,
-                        dy, d, dy_image.row, dy_image.sample, counts, old, o, sums, m,
-                    )  # fmt: skip
-                    q += 3
-                else:
-                    products_of_four(
-                        x, x_image.pixel, x_image.row, x_image.sample, quads[q],
-                        dy, d, dy_image.row, dy_image.sample, counts, old, o, sums, m,
-                    )  # fmt: skip
-                    q += 1
+        start = phase * dy_image.phase_w + inside
+        k = 0
+        while k < dy_image.channels:
+            two = REGISTERS == 32 and k + lanes < dy_image.channels
+            q, end, m = starts[phase], starts[phase + 1], k // lanes * size
+            d = start + _place_of(k, dy_image)
+            second_d = start + _place_of(k + lanes, dy_image)
+            while two and q + 2 <= end:
+                i = m + q * 4 * lanes
+                old, o, behind = (zero, 0, 0) if fresh else (sums, i, size)
+                products_of_two_vectors(
+                    x, x_image.pixel, x_image.row, x_image.sample, quads, q, dy, d, second_d - d,
+                    dy_image.row, dy_image.sample, counts, old, o, behind, sums, i, size,
+                )  # fmt: skip
+                q += 2
+            _add_one_vector(
+                x, x_image, quads, q, end, dy, d, dy_image, counts, fresh, zero, sums, m
+            )
+            if two:
+                _add_one_vector(
+                    x, x_image, quads, q, end, dy, second_d, dy_image, counts, fresh, zero, sums,
+                    m + size,
+                )  # fmt: skip
+            k += 2 * lanes if two else lanes
+
+
+@part
+def _place_of(c, image):
+    return c // BLOCK * image.group + c % BLOCK
+
+
+@part
+def _add_one_vector(x, x_image, quads, q, end, dy, d, dy_image, counts, fresh, zero, sums, m):
+    """The sums of the quads q to end with one vector of channels."""
+    lanes = lanes_of(dy)
+    while q < end:
+        n = m + q * 4 * lanes
+        old, o = (zero, 0) if fresh else (sums, n)
+        if q + 3 <= end:
+            products(
+                x, x_image.pixel, x_image.row, x_image.sample, quads, q, dy, d, dy_image.row,
+                dy_image.sample, counts, old, o, sums, n,
+            )  # fmt: skip
+            q += 3
+        else:
+            products_of_four(
+                x, x_image.pixel, x_image.row, x_image.sample, quads[q], dy, d, dy_image.row,
+                dy_image.sample, counts, old, o, sums, n,
+            )  # fmt: skip
+            q += 1
 
 
 @part

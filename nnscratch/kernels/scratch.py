@@ -159,10 +159,11 @@ def copy_back(scratch, at, image, x, start):
 
 
 @part
-def copy_out(rows, across, first, phase, target, k, floor, y, start):
+def copy_out(rows, begin, across, first, phase, target, k, floor, y, start):
     """Two rows of outputs, one vector of channels from k on, into the image y.
 
-    ``rows`` holds them as [2, across, lanes]; ``floor`` is 0 for a ReLU, minus infinity for none.
+    ``rows`` holds them from ``begin`` on as [2, across, lanes]; ``floor`` is 0 for a ReLU, minus
+    infinity for none.
     """
     lanes, K = lanes_of(rows), target.channels
     phase_h, phase_w = phase // target.split_w, phase % target.split_w
@@ -173,7 +174,7 @@ def copy_out(rows, across, first, phase, target, k, floor, y, start):
         r = (first + a) * target.split_h + phase_h
         if r < target.height:
             d = start + (r * target.width + phase_w) * K + k
-            s = a * across * lanes
+            s = begin + a * across * lanes
             if k + lanes <= K:
                 for j in range(pixels):
                     store(y, d + j * step, at_least(low, load(rows, s + j * lanes)))
@@ -199,7 +200,7 @@ def copy_out_one(rows, across, first, phase, target, bias, floor, y, start):
 
 
 @part
-def copy_out_pooled(rows, across, first, target, k, y, winner, start):
+def copy_out_pooled(rows, begin, across, first, target, k, y, winner, start):
     """The same through ReLU and 2x2 max pooling, into an image of half the size."""
     lanes, K = lanes_of(rows), target.channels
     width = target.width // 2
@@ -207,7 +208,7 @@ def copy_out_pooled(rows, across, first, target, k, y, winner, start):
     if first + 1 < target.height:
         d = start + first // 2 * width * K + k
         for j in range(width):
-            s = 2 * j * lanes
+            s = begin + 2 * j * lanes
             t = s + across * lanes
             if k + lanes <= K:
                 a, b = load(rows, s), load(rows, s + lanes)

@@ -23,8 +23,9 @@ and two for the winners of 2x2 max pooling, which are bytes::
                                           else 2 where m = z, else 3
 
 ``a`` is always a flat contiguous array, float32 or float64, and decides the type; ``i`` is not
-negative and not checked. `LANES` says how many numbers fit into a register of this CPU. Each word
-is a few lines that emit LLVM's own instruction for it (https://llvm.org/docs/LangRef.html).
+negative and not checked. `LANES` says how many numbers fit into a register of this CPU, `REGISTERS`
+how many it has. Each word is a few lines that emit LLVM's own instruction for it
+(https://llvm.org/docs/LangRef.html).
 """
 
 from __future__ import annotations
@@ -39,16 +40,17 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
 
 
-def _register_bits() -> int:
-    """The width of the vector registers that numba compiles for."""
+def _features() -> set[str]:
+    """What the CPU that numba compiles for can do, in LLVM's words."""
     config: Any = numba.config
     chosen = config.CPU_FEATURES  # the environment variable NUMBA_CPU_FEATURES
     features = get_host_cpu_features().flatten() if chosen is None else chosen
-    on = {name[1:] for name in features.split(",") if name.startswith("+")}
-    return 512 if "avx512f" in on else 256 if "avx" in on else 128
+    return {name[1:] for name in features.split(",") if name.startswith("+")}
 
 
-BITS = _register_bits()
+FEATURES = _features()
+BITS = 512 if "avx512f" in FEATURES else 256 if "avx" in FEATURES else 128
+REGISTERS = 32 if FEATURES & {"avx512f", "neon"} else 16
 LANES = {np.dtype(np.float32): BITS // 32, np.dtype(np.float64): BITS // 64}
 
 
