@@ -33,7 +33,6 @@ def convolve(scratch, samples, image, target, terms, weights, bias, ending, rows
     happens to the outputs; ``rows`` is memory for two rows of outputs, of two vectors each.
     """
     runs, starts = terms
-    floor, pooled = ending
     lanes = lanes_of(weights)
     group_weights = runs[-1, 2] + runs[-1, 1]  # the number of terms
     group_weights *= image.block * lanes
@@ -45,27 +44,42 @@ def convolve(scratch, samples, image, target, terms, weights, bias, ending, rows
         while k < target.channels:
             w = k // lanes * groups * group_weights
             two = REGISTERS == 32 and image.block == BLOCK and k + lanes < target.channels
-            for g in range(samples):
-                start = (n + g) * (pooled_size_of(target) if pooled else size_of(target))
+            g = 0
+            while g < samples:
+                pair = two and target.cols <= 2 and g + 1 < samples
                 for h in range(0, target.rows, TILE_ROWS):
                     at = g * image.sample + h * image.row
                     if two:
                         outputs_of_two_vectors(
-                            scratch, at, image, runs, first, last, weights, w,
-                            groups * group_weights, group_weights, bias, k, rows, across,
+                            scratch, at, image.sample if pair else 2 * BLOCK, image, runs, first,
+                            last, weights, w, groups * group_weights, group_weights, bias, k, rows,
+                            across,
                         )  # fmt: skip
                     else:
                         _outputs_of_one_vector(
                             scratch, at, image, runs, first, last, weights, w, group_weights,
                             load(bias, k), rows, across,
                         )  # fmt: skip
-                    for i in range(2 if two else 1):
-                        c, place = k + i * lanes, 2 * i * across * lanes
-                        if pooled:
-                            copy_out_pooled(rows, place, across, h, target, c, y, winner, start)
-                        else:
-                            copy_out(rows, place, across, h, phase, target, c, floor, y, start)
+                    for i in range(4):  # the vectors of one or two samples
+                        if (pair or i < 2) and (two or i % 2 == 0):
+                            place = (i % 2 * 2 * across + i // 2 * 2) * lanes
+                            _copy_out(
+                                rows, place, h, phase, target, k + i % 2 * lanes, ending, y,
+                                winner, n + g + i // 2,
+                            )  # fmt: skip
+                g += 2 if pair else 1
             k += 2 * lanes if two else lanes
+
+
+@part
+def _copy_out(rows, begin, h, phase, target, k, ending, y, winner, n):
+    floor, pooled = ending
+    if pooled:
+        start = n * pooled_size_of(target)
+        copy_out_pooled(rows, begin, target.across, h, target, k, y, winner, start)
+    else:
+        start = n * size_of(target)
+        copy_out(rows, begin, target.across, h, phase, target, k, floor, y, start)
 
 
 @part

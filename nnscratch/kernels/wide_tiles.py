@@ -15,12 +15,13 @@ from nnscratch.kernels.vectors import broadcast, fma, load, store
 
 @part
 def outputs_of_two_vectors(
-    x, at, image, runs, first, last, weights, w, second, group_weights, bias, k, rows, across
+    x, at, jump, image, runs, first, last, weights, w, second, group_weights, bias, k, rows, across
 ):
     """As `tiles.outputs_of_blocks`, for the channels from k on: two vectors a pixel.
 
-    The weights of the second vector are ``second`` numbers behind those of the first, its two rows
-    behind the first two.
+    Columns 2 and 3 of a tile are ``jump`` numbers behind columns 0 and 1, in images of two columns
+    in another sample. The weights of the second vector are ``second`` numbers behind those of the
+    first, its two rows behind the first two.
     """
     lanes = lanes_of(weights)
     for u in range(0, across * lanes, TILE_COLS * lanes):
@@ -32,6 +33,7 @@ def outputs_of_two_vectors(
             for r in range(first, last):
                 upper = place + runs[r, 0]
                 lower = upper + image.row
+                upper_2, lower_2 = upper + jump, lower + jump
                 i = k_group + runs[r, 2] * BLOCK * lanes
                 for t in range(runs[r, 1] * channels):
                     v, z = load(weights, i), load(weights, i + second)
@@ -39,17 +41,17 @@ def outputs_of_two_vectors(
                     a0, c0 = fma(s, v, a0), fma(s, z, c0)
                     s = broadcast(x, upper + t + BLOCK)
                     a1, c1 = fma(s, v, a1), fma(s, z, c1)
-                    s = broadcast(x, upper + t + 2 * BLOCK)
+                    s = broadcast(x, upper_2 + t)
                     a2, c2 = fma(s, v, a2), fma(s, z, c2)
-                    s = broadcast(x, upper + t + 3 * BLOCK)
+                    s = broadcast(x, upper_2 + t + BLOCK)
                     a3, c3 = fma(s, v, a3), fma(s, z, c3)
                     s = broadcast(x, lower + t)
                     b0, d0 = fma(s, v, b0), fma(s, z, d0)
                     s = broadcast(x, lower + t + BLOCK)
                     b1, d1 = fma(s, v, b1), fma(s, z, d1)
-                    s = broadcast(x, lower + t + 2 * BLOCK)
+                    s = broadcast(x, lower_2 + t)
                     b2, d2 = fma(s, v, b2), fma(s, z, d2)
-                    s = broadcast(x, lower + t + 3 * BLOCK)
+                    s = broadcast(x, lower_2 + t + BLOCK)
                     b3, d3 = fma(s, v, b3), fma(s, z, d3)
                     i += lanes
             place += image.group

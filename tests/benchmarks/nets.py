@@ -215,7 +215,9 @@ class UNet(Composite):
         dx = self.bottleneck.backward(dx + dx_2)
         for i in reversed(range(len(self.blocks))):
             dx = self.pools[i].backward(dx)
-            dx = self.blocks[i].backward(dx + dskips[i] + dskips_2[i])
+            dx += dskips[i]
+            dx += dskips_2[i]
+            dx = self.blocks[i].backward(dx)
         return dx
 
 
