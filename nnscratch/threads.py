@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from nnscratch import kernels
@@ -23,8 +24,9 @@ def set_num_threads(n: int) -> None:
     ValueError
         If n is not a positive int, or more than the cores or ``NUMBA_NUM_THREADS``.
     """
-    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+    if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
         raise ValueError(f"set_num_threads: n is {n!r}; it must be a positive int.")
+    n = int(n)
     if kernels.in_use() != "compiled":
         threadpool_limits(n, "blas")
         return

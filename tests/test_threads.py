@@ -99,8 +99,9 @@ def test_blas_has_one_thread_beside_compiled_kernels():
 
 
 MORE = """
-import numba, nnscratch
-nnscratch.set_num_threads(2)
+import numpy as np
+import nnscratch
+nnscratch.set_num_threads(np.int64(2))
 try:
     nnscratch.set_num_threads(3)
 except ValueError as error:

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from nnscratch import kernels
 from nnscratch.kernels import compilation
+from nnscratch.kernels.compiled_blocks import Block, block_backward, block_forward
 from nnscratch.kernels.launch import BLOCK
 
 Array = np.ndarray
@@ -30,6 +31,14 @@ def convolution_gradients(dtype: type) -> None:
                                       NO_PADS)  # fmt: skip
 
 
+def pooled_convolution(dtype: type) -> None:
+    block = Block((4, 4, 16), (4, 4, 16), (3, 3), (1, 1), (1, 1), (1, 1), False, True, True)
+    x: Array = np.ones((2, 4, 4, 16), dtype)
+    W: Array = np.ones((3, 3, 16, 16), dtype)
+    y, winner = block_forward(block, x, W, np.ones(16, dtype))
+    block_backward(block, x, y, winner, y, W, want_dx=True, want_dW=True)
+
+
 def pooling(dtype: type) -> None:
     for samples in (LITTLE, MUCH):
         x: Array = np.ones((samples, 2, 2, 1), dtype)
@@ -42,8 +51,9 @@ def pooling(dtype: type) -> None:
 
 def upsampling(dtype: type) -> None:
     for samples in (LITTLE, MUCH):
-        y = kernels.upsample2d(np.ones((samples, 2, 2, 1), dtype), (2, 2), "nearest")
-        kernels.upsample2d_input_gradient(y, (2, 2), "nearest")
+        for interpolation in ("nearest", "bilinear"):
+            y = kernels.upsample2d(np.ones((samples, 2, 2, 1), dtype), (2, 2), interpolation)
+            kernels.upsample2d_input_gradient(y, (2, 2), interpolation)
 
 
 def activations(dtype: type) -> None:
@@ -74,6 +84,7 @@ def training(dtype: type) -> None:
 GROUPS: tuple[Callable[[type], None], ...] = (
     convolution,
     convolution_gradients,
+    pooled_convolution,
     pooling,
     upsampling,
     activations,

@@ -24,9 +24,8 @@ from nnscratch.kernels.compiled_pooling import (
     average_pool2d_input_gradient,
     max_pool2d,
     max_pool2d_input_gradient,
-    upsample2d,
-    upsample2d_input_gradient,
 )
+from nnscratch.kernels.compiled_upsampling import upsample2d, upsample2d_input_gradient
 
 __all__ = [
     "adam",

@@ -8,8 +8,11 @@ How it becomes fast, from the outside in:
 2. `phases`: strides and enlargement become bookkeeping, one algorithm is left.
 3. `scratch`: every sample is copied into memory where zeros surround it and all distances are
    constants.
-4. `convolve` walks over it in tiles, and `tiles` holds the sums of a tile in registers.
+4. `convolve` walks over it in tiles, and `tiles` (`wide_tiles`) holds the sums of a tile in
+   registers.
 5. `vectors`: the instructions themselves.
+
+Behind max pooling a gradient is mostly zeros, and `pooled_gradient` does without them.
 """
 
 from __future__ import annotations
@@ -147,7 +150,7 @@ def _bias(plan: Plan, b: Array | None, dtype: np.dtype) -> Array:
     if b is None:
         return _zeros(channels, dtype)
     if len(b) == channels:
-        return b
+        return ready(b)
     padded: Array = np.zeros(channels, dtype)
     padded[: len(b)] = b
     return padded
@@ -198,12 +201,16 @@ def _plans(
         (n + sum(pad) - k) // s + 1
         for n, pad, k, s in zip(size, pads, kernel, strides, strict=True)
     )
+    if min(OH, OW) < 1:
+        raise ValueError(f"a kernel of {kernel} does not fit into images of {size} with {pads}.")
     before = pads[0][0], pads[1][0]
     return plans(Geometry((*size, C), (OH, OW, K), kernel, strides, before))
 
 
 def _check(array: Array, image: Image, dtype: np.dtype) -> None:
     """Kernels trust their arguments: what does not fit must not reach them."""
+    if dtype not in LANES:
+        raise TypeError(f"a convolution got {dtype} numbers; it takes float32 and float64.")
     if array.shape[1:] != image[:3] or array.dtype != dtype:
         raise ValueError(
             f"a convolution got {array.dtype} images of {array.shape[1:]}; its weights, strides "

@@ -1,4 +1,4 @@
-"""Pooling and upsampling, compiled; `reference` says what they compute.
+"""Pooling, compiled; `reference` says what it computes.
 
 The work is shared out by rows: a row of outputs on the way forward and, backward, a row of the
 image, which collects what it gets from all windows over it. So no two threads write to one place.
@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from nnscratch.kernels import reference
 from nnscratch.kernels.buffers import empty
 from nnscratch.kernels.compilation import parallel, serial
 from nnscratch.kernels.launch import BLOCK, Kernel, launch, ready
@@ -23,7 +22,7 @@ Window = tuple[int, int, int, int, int, int]
 NO_PADS = ((0, 0), (0, 0))
 
 
-def _window(size: Pair, strides: Pair, pads: Pads) -> Window:
+def window_of(size: Pair, strides: Pair, pads: Pads) -> Window:
     return (*size, *strides, pads[0][0], pads[1][0])
 
 
@@ -47,7 +46,7 @@ def _image_shape(
     return shape
 
 
-def _rows(shape: tuple[int, ...]) -> tuple[int, int]:
+def rows_of(shape: tuple[int, ...]) -> tuple[int, int]:
     """How many rows of pixels there are, and how many of them make a block."""
     N, H, W, C = shape
     return N * H, max(1, BLOCK // max(1, W * C))
@@ -118,10 +117,10 @@ def max_pool2d(x: Array, size: Pair, strides: Pair, pads: Pads) -> tuple[Array, 
     winner = empty(shape, np.min_scalar_type(size[0] * size[1] - 1))
     if size == strides == (2, 2) and pads == NO_PADS:
         kernel = _max_of_four_block, _max_of_four_blocks
-        launch(kernel, *_rows(shape), ready(x), y, winner)
+        launch(kernel, *rows_of(shape), ready(x), y, winner)
     else:
-        window = _window(size, strides, pads)
-        launch((_max_block, _max_blocks), *_rows(shape), ready(x), window, y, winner)
+        window = window_of(size, strides, pads)
+        launch((_max_block, _max_blocks), *rows_of(shape), ready(x), window, y, winner)
     return y, winner
 
 
@@ -180,10 +179,10 @@ def max_pool2d_input_gradient(
     dx = empty(shape, dy.dtype)
     if size == strides == (2, 2) and pads == NO_PADS and image[0] % 2 == image[1] % 2 == 0:
         kernel = _max_of_four_gradient_block, _max_of_four_gradient_blocks
-        launch(kernel, *_rows(shape), ready(dy), ready(winner), dx)
+        launch(kernel, *rows_of(shape), ready(dy), ready(winner), dx)
     else:
-        kernel, window = (_max_gradient_block, _max_gradient_blocks), _window(size, strides, pads)
-        launch(kernel, *_rows(shape), ready(dy), ready(winner), window, dx)
+        kernel, window = (_max_gradient_block, _max_gradient_blocks), window_of(size, strides, pads)
+        launch(kernel, *rows_of(shape), ready(dy), ready(winner), window, dx)
     return dx
 
 
@@ -247,10 +246,13 @@ def _spread_blocks(blocks, size, dy, window, mean, dx):
         _spread_block(np.int64(b), size, dy, window, mean, dx)
 
 
+SUMS = _sum_block, _sum_blocks
+SPREAD = _spread_block, _spread_blocks
+
+
 def average_pool2d(x: Array, size: Pair, strides: Pair, pads: Pads) -> Array:
     y = empty((len(x), *_counts(x.shape, size, strides, pads), x.shape[-1]), x.dtype)
-    window = _window(size, strides, pads)
-    launch((_sum_block, _sum_blocks), *_rows(y.shape), ready(x), window, True, y)
+    launch(SUMS, *rows_of(y.shape), ready(x), window_of(size, strides, pads), True, y)
     return y
 
 
@@ -258,32 +260,5 @@ def average_pool2d_input_gradient(
     dy: Array, image: Pair, size: Pair, strides: Pair, pads: Pads
 ) -> Array:
     dx = empty(_image_shape(dy, image, size, strides, pads), dy.dtype)
-    window = _window(size, strides, pads)
-    launch((_spread_block, _spread_blocks), *_rows(dx.shape), ready(dy), window, True, dx)
-    return dx
-
-
-# ---------------------------------------------------------------- upsampling
-
-
-def upsample2d(x: Array, size: Pair, interpolation: str) -> Array:
-    """ "nearest" is the transpose of sums over windows that do not overlap."""
-    if interpolation != "nearest":
-        return reference.upsample2d(x, size, interpolation)
-    N, H, W, C = x.shape
-    y = empty((N, H * size[0], W * size[1], C), x.dtype)
-    window = _window(size, size, NO_PADS)
-    launch((_spread_block, _spread_blocks), *_rows(y.shape), ready(x), window, False, y)
-    return y
-
-
-def upsample2d_input_gradient(dy: Array, size: Pair, interpolation: str) -> Array:
-    if interpolation != "nearest":
-        return reference.upsample2d_input_gradient(dy, size, interpolation)
-    (N, OH, OW, C), (fh, fw) = dy.shape, size
-    if OH % fh or OW % fw:
-        raise ValueError(f"images of {OH} x {OW} pixels are not a whole number of {fh} x {fw}.")
-    dx = empty((N, OH // fh, OW // fw, C), dy.dtype)
-    window = _window(size, size, NO_PADS)
-    launch((_sum_block, _sum_blocks), *_rows(dx.shape), ready(dy), window, False, dx)
+    launch(SPREAD, *rows_of(dx.shape), ready(dy), window_of(size, strides, pads), True, dx)
     return dx

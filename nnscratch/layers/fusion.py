@@ -6,8 +6,10 @@
 
 becomes one step: the enlarged image, the raw output of the convolution and the unpooled image are
 never written to memory, and enlarging costs no multiplications (`nnscratch.kernels.phases`). The
-results are those of the layers one by one, up to rounding. A layer that somebody changed, in its
-file or in a subclass, is run as it was written. `use_fusion` switches all of this off.
+results are those of the layers one by one, up to rounding; but where an input is infinite, weights
+that are added up first can give infinity or 0 where the layers give NaN. A layer that somebody
+changed, in its file or in a subclass, is run as it was written. `use_fusion` switches all of this
+off.
 
 Such a step can also leave out gradients that nobody asks for: `parameter_gradients_only` for
 training, where the first layer's dL/dx is of no use, and `input_gradient_only` for the search for

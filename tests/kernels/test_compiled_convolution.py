@@ -152,3 +152,15 @@ def test_arrays_that_do_not_fit_together(name, change):
     arrays[name] = change(arrays[name])
     with pytest.raises(ValueError, match="convolution"):
         all_three(**arrays)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.int64])
+def test_other_numbers(dtype):
+    x, W = np.ones((1, 4, 4, 1), dtype), np.ones((3, 3, 1, 2), dtype)
+    with pytest.raises(TypeError, match="it takes float32 and float64"):
+        compiled.conv2d(x, W, None, (1, 1), ONES)
+
+
+def test_a_kernel_larger_than_the_image():
+    with pytest.raises(ValueError, match="does not fit"):
+        compiled.conv2d(np.ones((1, 2, 2, 1)), np.ones((3, 3, 1, 1)), None, (1, 1), ((0, 0),) * 2)

@@ -125,7 +125,8 @@ def test_nothing_outside_of_the_scratch_is_seen(vertical, horizontal, C, K):
     """Whole tiles of outputs, through every term: loops do not ask whether a pixel exists."""
     for plan in plans(geometry(vertical, horizontal, C, K)):
         image, target = plan.image, plan.target
-        rows, cols = image.plane // image.row, image.row // image.block
+        cols = image.row // (image.block if image.block > 1 else image.split_h * image.split_w)
+        rows = image.group // (cols * image.block * image.split_h * image.split_w)
         assert image.top + -(-image.height // image.split_h) <= rows
         assert image.left + -(-image.width // image.split_w) <= cols
         for axis, size, tile, place, count in (
@@ -136,7 +137,13 @@ def test_nothing_outside_of_the_scratch_is_seen(vertical, horizontal, C, K):
             shifts = [term.d[axis] for term in plan.terms]
             assert min(shifts) + place >= 0
             assert last + max(shifts) + place < count
-        assert image.group == image.split_h * image.split_w * image.plane
+        phases = product(range(image.split_h), range(image.split_w))
+        places = [
+            i * image.phase_h + j * image.phase_w + r * image.row + s * image.pixel
+            for i, j in phases
+            for r, s in product(range(rows), range(cols))
+        ]
+        assert sorted(places) == list(range(0, image.group, image.block))
         assert image.sample == -(-image.channels // image.block) * image.group
         assert image.block * -(-image.channels // image.block) >= image.channels
 
