@@ -26,7 +26,7 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 CONFIG: Any = numba.config
 HERE = Path(__file__).parent
-SECONDS = 35  # to compile everything for one type of numbers, on two cores of 2023
+SECONDS = 45  # to compile everything for one type of numbers, on two cores of 2023
 
 
 def _folder() -> Path:
@@ -65,7 +65,7 @@ def parallel(function: Callable) -> Callable:
 
 def part(function: Callable) -> Callable:
     """Part of a kernel: compiled with whatever calls it."""
-    return numba.njit(error_model="numpy")(function)
+    return numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 
 
 def inline(function: Callable) -> Callable:

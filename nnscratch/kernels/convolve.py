@@ -14,7 +14,6 @@ from nnscratch.kernels.scratch import (
 from nnscratch.kernels.tiles import (
     dot_products,
     lanes_of,
-    outputs_of_any_step,
     outputs_of_blocks,
     outputs_of_every_other,
     outputs_of_one_channel,
@@ -86,7 +85,7 @@ def _copy_out(rows, begin, h, phase, target, k, ending, y, winner, n):
 def _outputs_of_one_vector(
     x, at, image, runs, first, last, weights, w, group_weights, bias, rows, across
 ):
-    """The tile that is compiled for the distance of the pixels."""
+    """The tile that is compiled for the distance of the pixels: BLOCK, 1 or 2."""
     if image.pixel == BLOCK:
         outputs_of_blocks(
             x, at, image, runs, first, last, weights, w, group_weights, bias, rows, across
@@ -95,12 +94,8 @@ def _outputs_of_one_vector(
         outputs_of_one_channel(
             x, at, image, runs, first, last, weights, w, group_weights, bias, rows, across
         )
-    elif image.pixel == 2:
-        outputs_of_every_other(
-            x, at, image, runs, first, last, weights, w, group_weights, bias, rows, across
-        )
     else:
-        outputs_of_any_step(
+        outputs_of_every_other(
             x, at, image, runs, first, last, weights, w, group_weights, bias, rows, across
         )
 

@@ -53,8 +53,8 @@ class Image(NamedTuple):
     Zeros surround it, so no loop ever asks whether a pixel exists. ``top`` and ``left`` count the
     zeros in front. The others are distances in numbers, between neighbours in a phase (``pixel``,
     ``row``), phases, groups of channels and samples. Pixels are ``block`` numbers apart, which
-    the inner loops rely on; but an image of one channel (block = 1) lies as it is, its phases
-    woven into one another: so the taps of a row stay side by side.
+    the inner loops rely on; but an image of one channel (block = 1) and at most two phases across
+    lies as it is, its phases woven into one another: so the taps of a row stay side by side.
     """
 
     height: int
@@ -231,7 +231,7 @@ def _image(
     left, width = _extent(size[1], split[1], target.across, [t.d[1] for t in terms])
     group = height * width * block * split[0] * split[1]
     groups = -(-size[2] // block)
-    if block == 1:
+    if block == 1 and split[1] <= 2:
         line = width * split[1]
         distances = split[1], line * split[0], 1, line
     else:

@@ -67,7 +67,7 @@ def copy_in(x, y, rectified, start, image, scratch, to):
     If ``rectified``, x is the gradient of a ReLU whose outputs are y, and only numbers where y > 0
     pass.
     """
-    if image.block == 1:
+    if image.block == 1 and image.pixel == image.split_w:
         _copy_lines(x, y, rectified, start, image, scratch, to)
         return
     step = image.split_w * image.channels

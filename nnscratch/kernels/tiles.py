@@ -23,8 +23,8 @@ def lanes_of(a):
     return LANES_32 if a.itemsize == 4 else LANES_64
 
 
-def _outputs(step: int) -> Callable:
-    """The tile below for images whose pixels are ``step`` numbers apart; 0 for any distance.
+def _outputs(pixel: int) -> Callable:
+    """The tile below for images whose pixels are ``pixel`` numbers apart.
 
     That this distance is a constant is worth a factor of two: all eight addresses are one register
     plus a number that stands in the instruction.
@@ -39,7 +39,7 @@ def _outputs(step: int) -> Callable:
         in which they are needed, from ``w`` on, ``group_weights`` numbers for every group of
         channels, ``bias`` the initial sums, ``across`` the length of a row.
         """
-        lanes, pixel = lanes_of(weights), step if step > 0 else image.pixel
+        lanes = lanes_of(weights)
         for u in range(0, across * lanes, TILE_COLS * lanes):
             a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = bias
             place, k_group = at, w
@@ -75,7 +75,6 @@ def _outputs(step: int) -> Callable:
 outputs_of_blocks = _outputs(BLOCK)
 outputs_of_one_channel = _outputs(1)
 outputs_of_every_other = _outputs(2)
-outputs_of_any_step = _outputs(0)
 
 
 @inline
