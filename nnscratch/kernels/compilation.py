@@ -26,7 +26,7 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 CONFIG: Any = numba.config
 HERE = Path(__file__).parent
-SECONDS = 45  # to compile everything for one type of numbers, on two cores of 2023
+SECONDS = 40  # to compile everything for one type of numbers, on two cores of 2023
 
 
 def _folder() -> Path:
@@ -65,7 +65,8 @@ def parallel(function: Callable) -> Callable:
 
 def part(function: Callable) -> Callable:
     """Part of a kernel: compiled with whatever calls it."""
-    return numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    only_here: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return numba.njit(error_model="numpy", **only_here)(function)
 
 
 def inline(function: Callable) -> Callable:
@@ -73,14 +74,26 @@ def inline(function: Callable) -> Callable:
     return numba.njit(error_model="numpy", forceinline=True)(function)
 
 
-class _Notice(event.Listener):
-    """Says, once, why the first call takes long."""
+class _OwnCompilation(event.Listener):
+    """Does what has to be done around the compilation of a function of this package.
+
+    Says, once, why the first call takes long. And has LLVM optimise at level 2 only: level 3, which
+    numba asks for, takes a third longer and makes nothing measurably faster here.
+    """
 
     said = False
 
+    def __init__(self) -> None:
+        self.levels: list[Any] = []
+
     def on_start(self, event: event.Event) -> None:
+        self.levels.append(CONFIG.OPT)
         function = event.data["dispatcher"].py_func
-        if not self.said and function.__module__.startswith(__package__):
+        if not function.__module__.startswith(__package__):
+            return
+        if "NUMBA_OPT" not in os.environ:
+            CONFIG.OPT = type(CONFIG.OPT)(2)
+        if not self.said:
             self.said = True
             print(
                 f"nnscratch: compiling its kernels, once, about {SECONDS} s in all for a type of "
@@ -90,8 +103,8 @@ class _Notice(event.Listener):
             )
 
     def on_end(self, event: event.Event) -> None:
-        pass
+        CONFIG.OPT = self.levels.pop()
 
 
-NOTICE = _Notice()
-event.register("numba:compile", NOTICE)
+OWN = _OwnCompilation()
+event.register("numba:compile", OWN)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nnscratch.kernels.compiled_convolution import forward, input_gradient, weight_gradients
+from nnscratch.kernels.compiled_convolution import backward, forward
 from nnscratch.kernels.compiled_pooled import pooled_backward
 from nnscratch.kernels.phases import Geometry, Pair, Plan, plans
 
@@ -86,14 +86,10 @@ def block_backward(
     Without ``want_dx``, dx is empty; without ``want_dW``, dW and db are None.
     """
     there, back = block.plans()
-    taps = block.by_taps(W)
+    taps = block.by_taps(W) if want_dx else None
+    kept = x if want_dW else None
     if block.pooled:
-        wanted = x if want_dW else None, taps if want_dx else None
-        dx, dW, db = pooled_backward(there, back, dy, y, winner, *wanted)
-        return dx, None if dW is None else block.from_taps(dW), db
-    y_behind = y if block.rectified else None
-    dx = input_gradient(back, dy, taps, y_behind) if want_dx else np.empty(0, dy.dtype)
-    if not want_dW:
-        return dx, None, None
-    dW, db = weight_gradients(there, back, x, dy, y_behind)
-    return dx, block.from_taps(dW), db
+        dx, dW, db = pooled_backward(there, back, kept, dy, taps, y, winner)
+    else:
+        dx, dW, db = backward(there, back, kept, dy, taps, y if block.rectified else None)
+    return dx, None if dW is None else block.from_taps(dW), db

@@ -24,7 +24,7 @@ from numba import get_num_threads
 
 from nnscratch.kernels.buffers import empty
 from nnscratch.kernels.compiled_weights import pack, unpack
-from nnscratch.kernels.convolution_drivers import forward_kernel, weights_kernel
+from nnscratch.kernels.convolution_drivers import backward_kernel, forward_kernel
 from nnscratch.kernels.launch import ready
 from nnscratch.kernels.phases import BLOCK, TILE_ROWS, Geometry, Image, Plan, plans, round_up
 from nnscratch.kernels.scratch import SLACK
@@ -38,18 +38,11 @@ SAMPLE_BLOCKS = 16  # partial sums of the weight gradient
 
 
 def forward(
-    plan: Plan,
-    x: Array,
-    W: Array,
-    b: Array | None,
-    rectify: bool = False,
-    pool: bool = False,
-    y_behind: Array | None = None,
+    plan: Plan, x: Array, W: Array, b: Array | None, rectify: bool = False, pool: bool = False
 ) -> tuple[Array, Array]:
     """Outputs of a convolution, if wanted through ReLU and 2x2 max pooling, and the winners.
 
-    ``W`` is (taps, channels of ``plan.image``, channels of ``plan.target``). If x is a gradient
-    that has to pass a ReLU on its way in, ``y_behind`` are the outputs of that ReLU.
+    ``W`` is (taps, channels of ``plan.image``, channels of ``plan.target``).
     """
     target, samples = plan.target, len(x)
     scale = 2 if pool else 1
@@ -57,53 +50,60 @@ def forward(
     y, winner = empty(shape, x.dtype), empty(shape, np.uint8) if pool else _NO_WINNER
     threads = threads_for(samples)
     forward_kernel(
-        flat(x), _none_or_flat(y_behind, x.dtype), samples, plan.layout, plan.runs,
-        plan.run_starts, pack(plan, W), _bias(plan, b, x.dtype), _FLOORS[x.dtype, rectify], pool,
+        flat(x), samples, plan.layout, plan.runs, plan.run_starts, pack(plan, W),
+        _bias(plan, b, x.dtype), _FLOORS[x.dtype, rectify], pool,
         scratch_for(plan, _together(plan), threads, x.dtype), _rows(plan, threads, x.dtype),
         flat(y), flat(winner),
     )  # fmt: skip
     return y, winner
 
 
-def input_gradient(back: Plan, dy: Array, W: Array, y_behind: Array | None = None) -> Array:
-    """dL/dx: a convolution as well, of dy with the transposed weights; W (taps, C, K)."""
-    return forward(back, dy, W.transpose(0, 2, 1), None, y_behind=y_behind)[0]
-
-
-def weight_gradients(
+def backward(
     there: Plan,
     back: Plan,
-    x: Array,
+    x: Array | None,
     dy: Array,
-    y_behind: Array | None = None,
+    W: Array | None,
+    y: Array | None = None,
     want_db: bool = True,
-) -> tuple[Array, Array]:
-    """dL/dW (taps, C, K) and dL/db (K,), which is empty if not wanted.
+) -> tuple[Array, Array | None, Array | None]:
+    """The gradients dx, dW (taps, C, K) and db (K,) of a convolution.
 
-    ``y_behind`` are the outputs of a ReLU that dy passes on its way in.
+    ``y`` are the outputs of a ReLU that lies behind it, which dy passes on its way in. dx is empty
+    without ``W``, which it needs, and dW and db are None without ``x``.
     """
-    samples, dtype = len(dy), dy.dtype
+    samples, dtype, target = len(dy), dy.dtype, back.target
+    nothing = np.empty(0, dtype)
     # numbers of the one-channel side are multiplied with vectors of the other side's channels
     exchanged = back.image.block == 1
     numbers, vectors = (back, there) if exchanged else (there, back)
     lanes = LANES[dtype]
-    size = -(-vectors.image.channels // lanes) * len(numbers.quads) * 4 * lanes
-    blocks = sample_blocks(samples, size)
-    sums = empty((blocks, size), dtype)
-    bias_sums = empty((blocks, round_up(back.image.channels, BLOCK) if want_db else 0), dtype)
+    vector_count = -(-vectors.image.channels // lanes)
+    size = vector_count * len(numbers.quads) * 4 * lanes
+    blocks = sample_blocks(samples, size) if x is not None else min(samples, SAMPLE_BLOCKS)
+    sums = empty((blocks, size if x is not None else 0), dtype)
+    bias_size = round_up(back.image.channels, BLOCK) if want_db and x is not None else 0
+    bias_sums: Array = np.empty((blocks, bias_size), dtype)
+    dx = empty((samples if W is not None else 0, *target[:3]), dtype)
     threads, together = threads_for(blocks), _together(there, back)
-    weights_kernel(
-        flat(x), flat(dy), _none_or_flat(y_behind, dtype), samples, there.layout, back.layout,
-        numbers.quads, numbers.quad_starts, exchanged, _zeros(16 * lanes, dtype),
-        scratch_for(there, together, threads, dtype), scratch_for(back, together, threads, dtype),
-        sums, bias_sums,
+    backward_kernel(
+        flat(dy), nothing if y is None else flat(y), y is not None,
+        nothing if x is None else flat(x), samples, there.layout, back.layout,
+        back.runs, back.run_starts, numbers.quads, numbers.quad_starts, exchanged,
+        nothing if W is None else pack(back, W.transpose(0, 2, 1)),
+        _zeros(max(round_up(target.channels, lanes), 16 * lanes), dtype),
+        _FLOORS[dtype, False], scratch_for(there, together, threads, dtype),
+        scratch_for(back, together, threads, dtype), _rows(back, threads, dtype), flat(dx),
+        _NO_WINNER, sums, bias_sums,
     )  # fmt: skip
+    if x is None:
+        return dx, None, None
     dW = unpack(numbers, numbers.rows, sums, vectors.image.channels)  # (taps, numbers, vectors)
     dW = dW.transpose(0, 2, 1) if exchanged else dW
     db = bias_sums.sum(axis=0)
     if exchanged:
         db = db.sum(keepdims=True)  # of one channel, the lanes are parts
-    return dW, db[: back.image.channels]
+    return dx, dW, db[: back.image.channels]
 
 
 _NO_WINNER = np.empty(0, np.uint8)
@@ -120,10 +120,6 @@ def threads_for(parts: int) -> int:
 
 def flat(array: Array) -> Array:
     return ready(array).reshape(-1)
-
-
-def _none_or_flat(array: Array | None, dtype: np.dtype) -> Array:
-    return _zeros(0, dtype) if array is None else flat(array)
 
 
 def sample_blocks(samples: int, size: int) -> int:
@@ -187,15 +183,15 @@ def conv2d_weight_gradient(x: Array, dy: Array, size: Pair, strides: Pair, pads:
     _check(dy, back.image, x.dtype)
     if len(x) != len(dy):
         raise ValueError(f"a convolution got {len(x)} images but gradients of {len(dy)}.")
-    dW, _ = weight_gradients(there, back, x, dy, want_db=False)
-    return dW.reshape(*size, C, K)
+    _, dW, _ = backward(there, back, x, dy, None, want_db=False)
+    return dW.reshape(*size, C, K)  # type: ignore[union-attr]
 
 
 def conv2d_input_gradient(dy: Array, W: Array, size: Pair, strides: Pair, pads: Pads) -> Array:
     kh, kw, C, K = W.shape
     _, back = _plans(size, C, K, (kh, kw), strides, pads)
     _check(dy, back.image, W.dtype)
-    return input_gradient(back, dy, W.reshape(kh * kw, C, K))
+    return forward(back, dy, W.reshape(kh * kw, C, K).transpose(0, 2, 1), None)[0]
 
 
 def _plans(

@@ -17,7 +17,7 @@ Array = np.ndarray
 
 
 def pooled_backward(
-    there: Plan, back: Plan, dy: Array, y: Array, winner: Array, x: Array | None, W: Array | None
+    there: Plan, back: Plan, x: Array | None, dy: Array, W: Array | None, y: Array, winner: Array
 ) -> tuple[Array, Array | None, Array | None]:
     """The gradients dx, dW (taps, C, K) and db (K,), from ``y`` and ``winner`` of the pooling.
 

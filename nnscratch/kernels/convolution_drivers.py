@@ -23,83 +23,92 @@ from nnscratch.kernels.scratch import copy_in, image_of, room_for, size_of, targ
 
 @parallel
 def forward_kernel(
-    x, y_behind, samples, layout, runs, starts, weights, bias, floor, pooled, scratch, rows, y,
-    winner,
-):  # fmt: skip
+    x, samples, layout, runs, starts, weights, bias, floor, pooled, scratch, rows, y, winner
+):
     """See `compiled_convolution.forward`; ``layout`` is that of the plan."""
     threads = len(scratch)
     for thread in prange(threads):
         t = np.int64(thread)  # not unsigned, as a parallel loop has it
         _forward_share(
-            x, y_behind, samples * t // threads, samples * (t + 1) // threads, layout,
-            (runs, starts), weights, bias, (floor, pooled), scratch[t], rows[t], y, winner,
+            x, samples * t // threads, samples * (t + 1) // threads, layout, (runs, starts),
+            weights, bias, (floor, pooled), scratch[t], rows[t], y, winner,
         )  # fmt: skip
 
 
 @part
-def _forward_share(
-    x, y_behind, n, end, layout, terms, weights, bias, ending, scratch, rows, y, winner
-):
+def _forward_share(x, n, end, layout, terms, weights, bias, ending, scratch, rows, y, winner):
     """Samples n to end, as many at once as fit into the scratch."""
     image, target = image_of(layout), target_of(layout)
     scratch[:] = 0
     together, size = room_for(image, scratch), size_of(image)
-    rectified = len(y_behind) > 0
     while n < end:
         samples = min(together, end - n)
         for g in range(samples):
-            copy_in(x, y_behind, rectified, (n + g) * size, image, scratch, g * image.sample)
-        if target.channels == 1 and image.block == BLOCK:
-            convolve_to_one(
-                scratch, samples, image, target, terms, weights, bias, ending[0], rows, y, n
-            )
-        else:
-            convolve(
-                scratch, samples, image, target, terms, weights, bias, ending, rows, y, winner, n
-            )
+            copy_in(x, x, False, (n + g) * size, image, scratch, g * image.sample)
+        _outputs(scratch, samples, image, target, terms, weights, bias, ending, rows, y, winner, n)
         n += samples
 
 
+@part
+def _outputs(scratch, samples, image, target, terms, weights, bias, ending, rows, y, winner, n):
+    if target.channels == 1 and image.block == BLOCK:
+        convolve_to_one(
+            scratch, samples, image, target, terms, weights, bias, ending[0], rows, y, n
+        )
+    else:
+        convolve(scratch, samples, image, target, terms, weights, bias, ending, rows, y, winner, n)
+
+
 @parallel
-def weights_kernel(
-    x, dy, y_behind, samples, x_layout, dy_layout, quads, quad_starts, exchanged, zero, x_scratch,
-    dy_scratch, sums, bias_sums,
+def backward_kernel(
+    dy, y, rectified, x, samples, x_layout, layout, runs, starts, quads, quad_starts, exchanged,
+    weights, zero, floor, x_scratch, dy_scratch, rows, dx, no_winner, sums, bias_sums,
 ):  # fmt: skip
-    """See `compiled_convolution.weight_gradients`; the layouts are those of the two plans."""
-    threads, blocks = len(x_scratch), len(sums)
+    """See `compiled_convolution.backward`; the layouts are those of the two plans.
+
+    ``zero`` holds as many zeros as are needed: the bias, and what sums begin with.
+    """
+    threads, blocks = len(rows), len(sums)
     for thread in prange(threads):
         t = np.int64(thread)
+        first, end = blocks * t // threads, blocks * (t + 1) // threads
         x_scratch[t, :] = 0
         dy_scratch[t, :] = 0
-        for b in range(blocks * t // threads, blocks * (t + 1) // threads):
-            _weights_block(
-                x, dy, y_behind, samples * b // blocks, samples * (b + 1) // blocks,
-                image_of(x_layout), image_of(dy_layout), (quads, quad_starts, exchanged), zero,
-                x_scratch[t], dy_scratch[t], sums[b], bias_sums[b],
+        for b in range(first, end):
+            _backward_block(
+                dy, (y, rectified), x, samples * b // blocks,
+                samples * (b + 1) // blocks, (x_layout, layout), (runs, starts),
+                (quads, quad_starts, exchanged), weights, zero, floor, x_scratch[t],
+                dy_scratch[t], rows[t], dx, no_winner, sums[b], bias_sums[b],
             )  # fmt: skip
 
 
 @part
-def _weights_block(
-    x, dy, y_behind, n, end, x_image, dy_image, tables, zero, x_scratch, dy_scratch, sums, bias_sums
-):
-    """What the samples n to end add to the gradients of W and b."""
+def _backward_block(
+    dy, behind, x, n, end, layouts, terms, tables, weights, zero, floor, x_scratch, dy_scratch,
+    rows, dx, no_winner, sums, bias_sums,
+):  # fmt: skip
+    """Samples n to end: their gradients dx, and their part of the gradients of W and b."""
+    x_image, dy_image = image_of(layouts[0]), image_of(layouts[1])
+    target = target_of(layouts[1])
+    y, rectified = behind
     quads, quad_starts, exchanged = tables
     bias_sums[:] = 0
     together = room_for(dy_image, dy_scratch)
     size, dy_size = size_of(x_image), size_of(dy_image)
-    rectified, fresh = len(y_behind) > 0, True
     # where nothing has to be changed on the way in, the vectors are taken from where they lie
     x_lies_ready = exchanged and _lies_ready(x_image)
-    dy_lies_ready = not (exchanged or rectified) and _lies_ready(dy_image)
+    dy_lies_ready = not (exchanged or rectified or len(dx) > 0) and _lies_ready(dy_image)
+    fresh = True
     while n < end:
         samples = min(together, end - n)
         for g in range(samples):
-            at, dy_at = g * x_image.sample, g * dy_image.sample
-            if not x_lies_ready:
-                copy_in(x, x, False, (n + g) * size, x_image, x_scratch, at)
             if not dy_lies_ready:
-                copy_in(dy, y_behind, rectified, (n + g) * dy_size, dy_image, dy_scratch, dy_at)
+                copy_in(
+                    dy, y, rectified, (n + g) * dy_size, dy_image, dy_scratch, g * dy_image.sample
+                )
+            if len(sums) > 0 and not x_lies_ready:
+                copy_in(x, x, False, (n + g) * size, x_image, x_scratch, g * x_image.sample)
         numbers, number_image, vectors, vector_image = x_scratch, x_image, dy_scratch, dy_image
         if exchanged:
             numbers, number_image, vectors, vector_image = dy_scratch, dy_image, x_scratch, x_image
@@ -113,10 +122,24 @@ def _weights_block(
                 add_bias_sums(dy_scratch, dy_image, samples, bias_sums)
             else:
                 add_bias_sums(vectors, vector_image, samples, bias_sums)
-        add_weight_sums(
-            numbers, number_image, quads, quad_starts, vectors, vector_image, samples, fresh, zero,
-            sums,
-        )  # fmt: skip
+        if len(sums) > 0:
+            add_weight_sums(
+                numbers,
+                number_image,
+                quads,
+                quad_starts,
+                vectors,
+                vector_image,
+                samples,
+                fresh,
+                zero,
+                sums,
+            )
+        if len(dx) > 0:
+            _outputs(
+                dy_scratch, samples, dy_image, target, terms, weights, zero, (floor, False), rows,
+                dx, no_winner, n,
+            )  # fmt: skip
         n += samples
         fresh = False
 
