@@ -9,6 +9,7 @@ it at once.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,11 +67,12 @@ def train(
     data: Data,
     validation: Data,
     first_look: int | None = None,
+    measure: Callable[[], dict[str, float]] | None = None,
 ) -> History:
     """Train ``model`` in place, or load it; the loss on ``validation`` is recorded, not used.
 
     With ``first_look``, training that starts from nothing stops after so many epochs; calling
-    again without it goes on to the end.
+    again without it goes on to the end. ``measure`` is called after every epoch.
     """
     key = hashlib.sha256(f"{recipe} {settings.seed} {loss.__name__}".encode())
     key.update("\n".join(map(_describe, all_parts(model))).encode())
@@ -92,6 +94,7 @@ def train(
         batch_size=recipe.batch_size,
         seed=settings.seed,
         validation=validation,
+        measure=measure,
         checkpoint=path,
     )
 

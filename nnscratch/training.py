@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,12 +33,15 @@ class History:
         Mean loss over the epoch's batches, each taken before the step that it caused.
     validation_loss : list of float
         Loss on the validation data after the epoch; empty without such data.
+    measured : dict of str to list of float
+        What ``measure`` returned after each epoch.
     seconds : float
         Time spent in epochs that were completed, over all sessions of a resumed run.
     """
 
     loss: list[float] = field(default_factory=list)
     validation_loss: list[float] = field(default_factory=list)
+    measured: dict[str, list[float]] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
@@ -57,6 +61,7 @@ def fit(
     batch_size: int,
     seed: int = 0,
     validation: Data | None = None,
+    measure: Callable[[], dict[str, float]] | None = None,
     patience: int | None = None,
     checkpoint: str | Path | None = None,
     progress: bool = True,
@@ -82,6 +87,8 @@ def fit(
         Of the shuffling.
     validation : (x, target), optional
         Evaluated after every epoch.
+    measure : function, optional
+        Called after every epoch; the numbers that it returns by name are kept in the history.
     patience : int, optional
         Stop after so many epochs without a lower validation loss, and in any case end with the
         weights of the best epoch.
@@ -134,6 +141,8 @@ def fit(
                 values.append(evaluate(model, *validation, loss))
                 bar.set_postfix_str(f"loss {values[0]:.4g}, validation {values[1]:.4g}")
             run.end_epoch(*values)
+            for name, number in (measure() if measure else {}).items():
+                history.measured.setdefault(name, []).append(float(number))
             history.seconds += time.perf_counter() - started
             if patience is not None:
                 run.keep_if_best()
@@ -231,6 +240,7 @@ class _Run:
             "validation_loss": np.array(self.history.validation_loss),
             "seconds": np.array(self.history.seconds),
         }
+        run |= {f"measured/{k}": np.array(numbers) for k, numbers in self.history.measured.items()}
         run |= {f"best/{key}": array for key, array in self.best.items()}
         save_checkpoint(path, self.model, self.optimizer, run)
 
@@ -240,7 +250,8 @@ class _Run:
         self.history.loss = run["loss"].tolist()
         self.history.validation_loss = run["validation_loss"].tolist()
         self.history.seconds = float(run["seconds"])
-        self.best = {k.removeprefix("best/"): a for k, a in run.items() if k.startswith("best/")}
+        self.best = _below("best/", run)
+        self.history.measured = {k: a.tolist() for k, a in _below("measured/", run).items()}
 
     def check_not_past(self, epochs: int) -> None:
         done = len(self.history.loss)
@@ -257,6 +268,11 @@ class _Run:
                 f"the checkpoint is of a run with {saved}, this one has {self.settings}; give "
                 "the same, or another checkpoint path."
             )
+
+
+def _below(prefix: str, arrays: dict[str, Array]) -> dict[str, Array]:
+    """The entries whose names begin so, without that beginning."""
+    return {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
 
 
 def predict(model: Layer, x: Array, batch_size: int = 500) -> Array:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from nnscratch import losses
 from nnscratch.gradcheck.check import check_gradients, check_loss
+from nnscratch.gradcheck.model_cases import check_exercise_1, check_vae, negative_elbo
 from nnscratch.gradcheck.report import Report
 from nnscratch.layers import (
     AveragePooling2D,
@@ -30,7 +32,6 @@ from nnscratch.layers import (
     Tanh,
     UpSampling2D,
 )
-from nnscratch.models import Autoencoder
 
 Array = np.ndarray
 
@@ -94,6 +95,12 @@ def loss_case(name: str, function: Callable[..., Any], configuration: str, *arra
         return check_loss(function, *arrays, subject=f"{name} {configuration}")
 
     return Case(name, configuration, check)
+
+
+def elbo_case() -> Case:
+    """The loss of the VAE, as a function of all its parameters."""
+    function, configuration, points = negative_elbo()
+    return loss_case("NegativeELBO", function, configuration, *points)
 
 
 def convolution_cases() -> list[Case]:
@@ -220,39 +227,6 @@ def _with_fixed(
     return lambda *arrays: loss(*arrays, *fixed, reduction=reduction)
 
 
-def exercise_1_autoencoder() -> Autoencoder:
-    """The network of exercise 1: 32 x 32 grey pixels to a code of two numbers and back."""
-    encoder: list[Layer] = []
-    for _ in range(4):
-        encoder += [Conv2D(16, 3), ReLU(), MaxPooling2D(2)]
-    encoder += [Conv2D(1, 3), ReLU(), MaxPooling2D((2, 1))]
-    decoder: list[Layer] = [UpSampling2D((2, 1)), Conv2DTranspose(16, 3), ReLU()]
-    for _ in range(3):
-        decoder += [UpSampling2D(2), Conv2DTranspose(16, 3), ReLU()]
-    decoder += [UpSampling2D(2), Conv2DTranspose(1, 3), ReLU()]
-    return Autoencoder(
-        Sequential(encoder, input_shape=(32, 32, 1), seed=4, dtype=np.float64),
-        Sequential(decoder, input_shape=(1, 2, 1), seed=5, dtype=np.float64),
-    )
-
-
-def check_exercise_1() -> Report:
-    """All of it, at a point where neither the code nor the output is dead.
-
-    A ReLU that gives 0 everywhere would make every gradient 0 and the check trivial.
-    """
-    rng = np.random.default_rng(6)
-    model = exercise_1_autoencoder()
-    for parameter in model.params.values():
-        if parameter.ndim == 1:
-            parameter += rng.uniform(0, 0.2, parameter.shape)  # biases above 0 keep units alive
-    x = rng.uniform(size=(2, 32, 32, 1))
-    code, y = model.encoder.forward(x), model.forward(x)
-    assert (code > 0).all(), "the code is dead; choose another seed"
-    assert (y > 0).mean() > 0.2, "most of the output is dead; choose another seed"
-    return check_gradients(model, x, subject="Autoencoder of exercise 1")
-
-
 CASES: list[Case] = [
     *convolution_cases(),
     *resizing_cases(),
@@ -260,4 +234,7 @@ CASES: list[Case] = [
     *chain_cases(),
     *loss_cases(),
     Case("Autoencoder", "exercise 1, 32x32x1", check_exercise_1),
+    Case("VAE", "4x4x1", partial(check_vae, training=False)),
+    Case("VAE", "4x4x1, training", partial(check_vae, training=True)),
+    elbo_case(),
 ]
