@@ -12,6 +12,15 @@ from exercises import (
     ex01b_dead_starts,
     ex02_latent_space,
     ex03_nearest_neighbour,
+    ex04_classifier,
+    ex04b_capacity,
+    ex05_generator,
+    ex06_denoising,
+    ex07_vae,
+    ex07b_latent_space,
+    ex07c_nats,
+    ex08_denoising,
+    ex08b_map,
 )
 from exercises.common import Settings, add_flags, run_stoppable, to_settings
 from exercises.report import write_report
@@ -21,6 +30,15 @@ EXERCISES = (
     (ex01_autoencoder, ("ex01_fig1", "ex01_fig2")),
     (ex02_latent_space, ("ex02_fig3", "ex02_overlap")),
     (ex03_nearest_neighbour, ("ex03_table1",)),
+    (ex04_classifier, ("ex04_fig4", "ex04_table")),
+    (ex04b_capacity, ("ex04_capacity",)),
+    (ex05_generator, ("ex05_fig5", "ex05_tiles")),
+    (ex06_denoising, ("ex06_fig6", "ex06_table")),
+    (ex07_vae, ("ex07_fig7", "ex07_fig8")),
+    (ex07b_latent_space, ("ex07_fig9", "ex07_fig10", "ex07_comparison")),
+    (ex07c_nats, ("ex07_nats",)),
+    (ex08_denoising, ("ex08_fig11", "ex08_table")),
+    (ex08b_map, ("ex08_fig12", "ex08_fig13", "ex08_beta", "ex08_inpainting")),
     (ex01b_dead_starts, ("ex01_dead_starts",)),
 )
 GALLERY = Path(__file__).with_name("gallery")

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, MaxNLocator
 from PIL import Image
 
 from nnscratch.files import written_whole
@@ -41,7 +43,9 @@ def save_figure(figure: Figure, path: Path, stamp: str) -> None:
     figure.supxlabel(stamp, fontsize=6, color="0.35", x=0.01, ha="left")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
-    picture = Image.open(buffer).convert("RGB").quantize(256)  # a third of the size, looks the same
+    # 256 colours take a third of the size and look the same; the default method would spend them
+    # all on the greys of many images and leave none for the colours of a legend
+    picture = Image.open(buffer).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, 1)
     buffer = io.BytesIO()
     picture.save(buffer, format="png", optimize=True)
     with written_whole(path) as beside:
@@ -67,6 +71,15 @@ def image_rows(figure: Figure, rows: Sequence[tuple[str, Array]], columns: Seque
         axis.set_title(column, fontsize=8)
 
 
+def label_losses(axis: Axes, ylabel: str) -> None:
+    """Epochs to the right, a loss upward, on a logarithmic scale with plain numbers."""
+    axis.set(xlabel="epoch", ylabel=f"{ylabel} (logarithmic)", yscale="log")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter("")
+
+
 def scatter_codes(axis: Axes, codes: Array, labels: Array, size: float = 3.0) -> None:
     """Draw 2-D codes, coloured by digit, with lines through zero.
 
@@ -90,6 +103,58 @@ def scatter_codes(axis: Axes, codes: Array, labels: Array, size: float = 3.0) ->
         alpha=0.6,
     )
     axis.set(xlabel="code axis 1", ylabel="code axis 2")
+
+
+def decoded_grid(axis: Axes, images: Array, horizontal: Array, vertical: Array) -> None:
+    """Draw images decoded from a grid of 2-D codes, each centred on its code.
+
+    The axes are those of `scatter_codes`, so the picture and a scatter of codes can be laid over
+    each other: ``horizontal`` grows to the right, ``vertical`` upward.
+
+    Parameters
+    ----------
+    images : array (n, m, H, W)
+        ``images[i, j]`` was decoded from the code ``(horizontal[j], vertical[i])``; grey, 0 is
+        drawn black and 1 white, and what lies outside is clipped.
+    horizontal : array (m,), vertical : array (n,)
+        Two or more increasing numbers at equal distances.
+    """
+    n, m, H, W = images.shape
+    # a picture's first line is its upper one, so the tiles of the largest vertical come first
+    canvas = images[::-1].transpose(0, 2, 1, 3).reshape(n * H, m * W)
+    axis.imshow(canvas, cmap="gray", vmin=0, vmax=1, interpolation="antialiased", origin="upper",
+                aspect="auto", extent=tile_extent(horizontal, vertical))  # fmt: skip
+    axis.set(xlabel="code axis 1", ylabel="code axis 2")
+
+
+def labelled_grid(
+    axis: Axes, labels: Array, confidences: Array, horizontal: Array, vertical: Array
+) -> None:
+    """Draw on the places of `decoded_grid` what each tile is taken for.
+
+    Every tile has the colour of its digit, the paler the less sure, and the digit in it.
+
+    Parameters
+    ----------
+    labels : array (n, m) of int, 0 to 9
+    confidences : array (n, m)
+        From 0 to 1.
+    horizontal : array (m,), vertical : array (n,)
+    """
+    colors = to_rgba_array(DIGIT_COLORS)[labels]  # (n, m, 4)
+    colors[..., 3] = confidences
+    axis.imshow(colors, interpolation="nearest", origin="lower", aspect="auto",
+                extent=tile_extent(horizontal, vertical))  # fmt: skip
+    for (i, j), label in np.ndenumerate(labels):
+        x, y = float(horizontal[j]), float(vertical[i])
+        axis.text(x, y, str(label), ha="center", va="center", fontsize=7)
+    axis.set(xlabel="code axis 1", ylabel="code axis 2")
+
+
+def tile_extent(horizontal: Array, vertical: Array) -> tuple[float, float, float, float]:
+    """Left, right, lower and upper edge of tiles whose centres are the given numbers."""
+    dx, dy = (horizontal[1] - horizontal[0]) / 2, (vertical[1] - vertical[0]) / 2
+    return horizontal[0] - dx, horizontal[-1] + dx, vertical[0] - dy, vertical[-1] + dy
 
 
 def digit_legend(figure: Figure) -> None:

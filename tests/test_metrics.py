@@ -3,12 +3,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import svd
+from scipy.stats import bootstrap
 
 from nnscratch.metrics import (
     confusion,
     nearest_neighbour_labels,
+    paired_bootstrap,
     pca,
     pca_reconstruct,
+    psnr,
     silhouettes,
 )
 
@@ -145,3 +148,42 @@ def test_pca_of_bytes():
     rng = np.random.default_rng(3)
     x = (rng.random((300, 4)) * [250, 120, 60, 30]).astype(np.uint8)
     assert_same_directions(pca(x, 2)[1], reference_pca(x, 2)[1], atol=1e-6)
+
+
+def test_psnr_by_hand():
+    """Errors of a tenth and of a hundredth of the range are 20 and 40 dB."""
+    reference = np.zeros((3, 2, 2, 1))
+    images = reference + np.array([0.1, 0.01, 0]).reshape(3, 1, 1, 1)
+    np.testing.assert_allclose(psnr(images, reference), [20, 40, np.inf])
+    np.testing.assert_allclose(psnr(2 * images - 1, 2 * reference - 1, peak=2), [20, 40, np.inf])
+
+
+def test_paired_bootstrap_against_scipy():
+    rng = np.random.default_rng(0)
+    b = rng.exponential(size=300)
+    a = b + rng.normal(0.1, 0.5, 300)
+    difference, low, high = paired_bootstrap(a, b, np.random.default_rng(1), resamples=5000)
+    assert difference == pytest.approx((a - b).mean())
+    expected = bootstrap((a - b,), np.mean, n_resamples=5000, method="percentile")
+    width = high - low
+    assert low == pytest.approx(expected.confidence_interval.low, abs=0.1 * width)
+    assert high == pytest.approx(expected.confidence_interval.high, abs=0.1 * width)
+
+
+def test_paired_bootstrap_covers_the_truth_about_95_times_in_100():
+    covered = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        common = rng.normal(0, 10, 60)  # in both, so it must not widen the interval
+        a, b = common + rng.normal(1, 1, 60), common
+        _, low, high = paired_bootstrap(a, b, rng, resamples=400)
+        covered += low < 1 < high
+        assert high - low < 1
+    assert 180 <= covered <= 199
+
+
+def test_paired_bootstrap_repeats_with_its_seed():
+    a, b = np.random.default_rng(0).normal(size=(2, 40))
+    first, second = (paired_bootstrap(a, b, np.random.default_rng(3), 50) for _ in range(2))
+    assert first == second
+    assert paired_bootstrap(a, a, np.random.default_rng(3), 50) == (0, 0, 0)

@@ -8,8 +8,11 @@ from matplotlib.image import imread
 
 from nnscratch.plotting import (
     DIGIT_COLORS,
+    decoded_grid,
     digit_legend,
     image_rows,
+    label_losses,
+    labelled_grid,
     new_figure,
     save_figure,
     scatter_codes,
@@ -40,6 +43,23 @@ def test_equal_figures_are_equal_files(tmp_path):
     assert a == b
     assert a != c
     assert b"Matplotlib" not in a
+
+
+def test_colors_survive_beside_many_greys(tmp_path):
+    """A PNG has 256 colours; a picture full of greys must not use them all up."""
+    figure = new_figure(6, 3, "")
+    left, right = figure.subplots(1, 2)
+    decoded_grid(
+        left, np.random.default_rng(0).random((9, 9, 32, 32)), np.arange(9.0), np.arange(9.0)
+    )
+    codes = np.random.default_rng(1).random((10, 2))
+    right.scatter(*codes.T, c=DIGIT_COLORS, s=60, linewidths=0)
+    digit_legend(figure)
+    save_figure(figure, tmp_path / "a.png", "")
+    pixels = imread(tmp_path / "a.png")[..., :3].reshape(-1, 3)
+    for color in to_rgba_array(DIGIT_COLORS)[:, :3]:
+        assert abs(pixels - color).max(axis=1).min() < 0.06
+    assert pixels.max(axis=1).max() == 1  # white stays white
 
 
 def test_a_failed_save_leaves_the_old_figure_alone(tmp_path, monkeypatch):
@@ -126,6 +146,84 @@ def test_scatter_codes_marks_zero():
     lines = [(line.get_xdata(), line.get_ydata()) for line in axis.lines]
     assert any(list(y) == [0, 0] for _, y in lines)
     assert any(list(x) == [0, 0] for x, _ in lines)
+
+
+def test_losses_are_labelled_in_plain_numbers():
+    figure = new_figure(4, 4, "")
+    axis = figure.subplots()
+    axis.plot([1, 2, 3], [0.31, 0.08, 0.012])
+    label_losses(axis, "MSE")
+    figure.draw_without_rendering()
+    assert axis.get_yscale() == "log"
+    shown = {text.get_text() for text in axis.get_yticklabels()}
+    assert {"0.02", "0.05", "0.1", "0.2"} <= shown
+    assert all(text.get_text() == "" for text in axis.get_yticklabels(minor=True))
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("epoch", "MSE (logarithmic)")
+
+
+HORIZONTAL, VERTICAL = np.array([0.0, 2.0, 4.0]), np.array([-1.0, -0.5, 0.0, 0.5])
+
+
+def shown_at(picture, x, y):
+    """The entry of a drawn array at a point in the axes' coordinates."""
+    array = picture.get_array()
+    left, right, bottom, top = picture.get_extent()
+    column = int((x - left) / (right - left) * array.shape[1])
+    row = int((y - bottom) / (top - bottom) * array.shape[0])
+    return array[row if picture.origin == "lower" else array.shape[0] - 1 - row, column]
+
+
+def test_decoded_grid_draws_every_tile_upright_around_its_code():
+    H, W = 4, 6
+    images = np.random.default_rng(0).random((4, 3, H, W))
+    axis = new_figure(3, 3, "").subplots()
+    decoded_grid(axis, images, HORIZONTAL, VERTICAL)
+    (picture,) = axis.images
+    for i, j, h, w in np.ndindex(images.shape):
+        # a pixel's centre: the tile is 2 wide and 0.5 high; line 0 of an image is its upper one
+        x = HORIZONTAL[j] + 2 * ((w + 0.5) / W - 0.5)
+        y = VERTICAL[i] + 0.5 * (0.5 - (h + 0.5) / H)
+        assert shown_at(picture, x, y) == images[i, j, h, w]
+    assert axis.get_xlim() == (-1, 5)
+    assert axis.get_ylim() == (-1.25, 0.75)
+    assert picture.get_clim() == (0, 1)
+    assert axis.get_xlabel() == "code axis 1"
+    assert axis.get_ylabel() == "code axis 2"
+
+
+def test_labelled_grid_lies_on_the_tiles_of_the_decoded_grid():
+    labels = np.arange(12).reshape(4, 3) % 10
+    confidences = np.linspace(0.1, 1, 12).reshape(4, 3)
+    axis = new_figure(3, 3, "").subplots()
+    labelled_grid(axis, labels, confidences, HORIZONTAL, VERTICAL)
+    (picture,) = axis.images
+    texts = {text.get_position(): text.get_text() for text in axis.texts}
+    for (i, j), label in np.ndenumerate(labels):
+        place = HORIZONTAL[j], VERTICAL[i]
+        color = shown_at(picture, *place)
+        np.testing.assert_array_equal(color[:3], to_rgba_array(DIGIT_COLORS[label])[0, :3])
+        assert color[3] == confidences[i, j]
+        assert texts[place] == str(label)
+    assert (axis.get_xlim(), axis.get_ylim()) == ((-1, 5), (-1.25, 0.75))
+
+
+def test_the_upper_right_tile_is_drawn_in_the_upper_right(tmp_path):
+    images = np.zeros((2, 2, 8, 8))
+    images[1, 1, :4] = 1  # of the largest code on both axes, the upper half is white
+    figure = new_figure(2, 2, "")
+    axis = figure.subplots()
+    decoded_grid(axis, images, np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+    save_figure(figure, tmp_path / "a.png", "")
+    pixels = imread(tmp_path / "a.png")[..., 0]
+    height, width = pixels.shape
+    box = axis.get_position()
+
+    def at(x, y):  # shares of the axes, from their lower left corner
+        row = round((1 - box.y0 - y * box.height) * height)
+        return pixels[row, round((box.x0 + x * box.width) * width)]
+
+    assert at(0.75, 0.875) > 0.95
+    assert max(at(0.75, 0.625), at(0.25, 0.875), at(0.75, 0.375), at(0.25, 0.375)) < 0.05
 
 
 def test_ten_different_colours_and_a_legend_of_them():

@@ -45,6 +45,10 @@ def gallery_numbers(name):
 def test_results_are_those_of_the_gallery():
     curves, table = gallery_numbers("ex01_fig2"), gallery_numbers("ex03_table1")
     starts = gallery_numbers("ex01_dead_starts")
+    classifier, tiles = gallery_numbers("ex04_table"), gallery_numbers("ex05_tiles")
+    loss, plane = gallery_numbers("ex07_fig8"), gallery_numbers("ex07_comparison")
+    vae, search = plane["VAE, extent of codes"], gallery_numbers("ex08_fig13")
+    denoised = gallery_numbers("ex08_table")["mse_[-1,1]"]
     dead, later = starts["Glorot, bias 0"], starts["Glorot, after 150 iterations"]
     rows = {
         "Fig 2, test MSE after 10 epochs": f"{curves['test_mse_[-1,1]']:.4f}",
@@ -54,6 +58,15 @@ def test_results_are_those_of_the_gallery():
         "right by chance, of 1,000": f"{table['chance']['hits']:.1f}",
         "starts with a dead code number, of 200": str(dead["one dead"] + dead["both dead"]),
         "the same after 150 iterations, of 20": str(later["one dead"] + later["both dead"]),
+        "classifier, test accuracy": f"{classifier['accuracy_percent']:.2f} %",
+        "digits read on Fig 5": str(len(tiles["digits_covered"])),
+        "SSE + 2.56 KL after 30 epochs": f"{loss['test_total']:.2f}",
+        "digits read on Fig 10": str(len(vae["digits_covered"])),
+        "1-NN on the VAE's codes": f"{vae['1-NN_macro_percent']:.1f} %",
+        "ELBO at 28x28": f"{gallery_numbers('ex07_nats')['28 x 28']['negative_elbo']:.1f}",
+        "VAE of noisy digits": f"{denoised['VAE-16 of noisy, w = 2.56']:.4f}",
+        "MAP with the same decoder": f"{denoised['MAP, w = 2.56']:.4f}",
+        "MAP objective of ten digits": f"{search['adam_start_and_end_[-1,1]'][1]:.0f}",
     }
     for name, measured in rows.items():
         (line,) = [line for line in README.splitlines() if name in line]

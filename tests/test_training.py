@@ -295,3 +295,23 @@ def test_a_checkpoint_with_more_epochs_or_other_data_is_refused(tmp_path):
         train(make_model(), X, TARGET, optimizer=Adam(1e-3), checkpoint=tmp_path / "a", epochs=2)
     with pytest.raises(ValueError, match="checksum"):
         train(make_model(), X + 1, TARGET, optimizer=Adam(1e-3), checkpoint=tmp_path / "a")
+
+
+def test_numbers_measured_after_every_epoch_survive_a_resumed_run(tmp_path):
+    def measured(epochs, name):
+        model = make_model()
+
+        def measure():
+            return {"largest": abs(model.params["0.dense.W"]).max(), "one": 1}
+
+        path = tmp_path / name
+        return train(
+            model, *make_data(), measure=measure, epochs=epochs, checkpoint=path
+        ).measured, abs(model.params["0.dense.W"]).max()
+
+    whole, last = measured(4, "whole.npz")
+    assert whole["one"] == [1.0] * 4
+    assert whole["largest"][-1] == last
+    assert len(set(whole["largest"])) == 4
+    measured(2, "parts.npz")
+    assert measured(4, "parts.npz")[0] == whole
