@@ -102,8 +102,8 @@ def train(
 def _describe(layer: Layer) -> str:
     """The layer's class and settings, which say what its weights (hashed as well) do not."""
     plain = {k: v for k, v in vars(layer).items() if isinstance(v, int | float | str | tuple)}
-    del plain["cache"]
-    plain.pop("batch_size", None)
+    for changes_in_a_forward_pass in ("cache", "batch_size", "_planned_for"):
+        plain.pop(changes_in_a_forward_pass, None)
     return f"{type(layer).__name__} {sorted(plain.items())}"
 
 
