@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import functools
 import json
 import os
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -171,7 +174,7 @@ def run_stoppable(work: Callable[[], None]) -> None:
     machine, and on a busy one the waiting for each other takes most of the time.
     """
     try:
-        with threadpool_limits(1, "blas"):
+        with threadpool_limits(1, "blas"), _no_swallowed_interrupts():
             work()
     except KeyboardInterrupt:
         print(
@@ -184,3 +187,24 @@ def run_stoppable(work: Callable[[], None]) -> None:
             raise
         print(f"\n{error}\n(NNSCRATCH_TRACEBACK=1 shows where.)", file=sys.stderr)
         sys.exit(1)
+
+
+@contextmanager
+def _no_swallowed_interrupts() -> Iterator[None]:
+    """Interrupt again whenever Ctrl-C came at a moment when Python drops exceptions.
+
+    These are callbacks of weak references and destructors, in which drawing spends much time.
+    """
+    before = sys.unraisablehook
+
+    def again(dropped: sys.UnraisableHookArgs) -> None:
+        if issubclass(dropped.exc_type, KeyboardInterrupt):
+            threading.Timer(0.05, _thread.interrupt_main).start()  # by then the callback is over
+        else:
+            before(dropped)
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before

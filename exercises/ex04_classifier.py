@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import time
-from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from exercises.ex03_nearest_neighbour import accuracy_per_digit
 from exercises.trained import Recipe, train
 from nnscratch.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D, ReLU, Sequential
 from nnscratch.losses import softmax_crossentropy
-from nnscratch.optimizers import Adam
 from nnscratch.plotting import DIGIT_COLORS, label_losses, new_figure
 from nnscratch.training import Data, History, predict
 
@@ -49,8 +47,9 @@ def classifier(seed: int, filters: int = 16, dropout: float = 0.0) -> Sequential
 def recipe_for(settings: Settings) -> Recipe:
     """How the classifier is trained; the few embedded images need smaller batches, more epochs."""
     if len(mnist32(settings).x_train) == 60_000:
-        return Recipe(2e-3, 64, settings.epochs or 10, cosine=True)
-    return Recipe(2e-3, 32, settings.epochs or (2 if settings.quick else 20), cosine=True)
+        return Recipe(2e-3, 64, settings.epochs or 10, cosine=True, keep_best=True)
+    epochs = settings.epochs or (2 if settings.quick else 20)
+    return Recipe(2e-3, 32, epochs, cosine=True, keep_best=True)
 
 
 @functools.cache
@@ -65,56 +64,18 @@ def split(settings: Settings) -> tuple[Data, Data]:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Epoch(Recipe):
-    """One epoch of a longer training; its optimiser comes from the epoch before."""
-
-    number: int
-    whole: Recipe
-    adam: Adam
-
-    def __str__(self) -> str:
-        return f"epoch {self.number} of {self.whole}"
-
-    def optimizer(self, samples: int) -> Adam:
-        return self.adam
-
-
 @functools.cache
 def trained(settings: Settings) -> tuple[Sequential, History, str]:
-    """The classifier with the weights of its best epoch, its curves, and a stamp for figures.
-
-    Each epoch is a `train` of its own, so that its weights are kept and training can end with the
-    epoch that did best on the validation images.
-    """
+    """The classifier with the weights of its best epoch, its curves, and a stamp for figures."""
     data, validation = split(settings)
-    recipe, history, model = recipe_for(settings), History(), classifier(settings.seed)
+    model, recipe = classifier(settings.seed), recipe_for(settings)
     test = {"test": (mnist32(settings).x_test, mnist32(settings).y_test)}
-    adam, best = recipe.optimizer(len(data[0])), model
-    for number in range(1, recipe.epochs + 1):
-        model = clone(settings, model)
-        rate, batch = recipe.learning_rate, recipe.batch_size
-        epoch = Epoch(rate, batch, 1, number=number, whole=recipe, adam=adam)
-        order = replace(settings, seed=1000 * settings.seed + number)  # of shuffling, anew
-        done = train(order, "classifier", model, softmax_crossentropy, epoch, data, validation,
-                     measure=functools.partial(look, model, test))  # fmt: skip
-        history.loss += done.loss
-        history.validation_loss += done.validation_loss
-        for name, numbers in done.measured.items():
-            history.measured.setdefault(name, []).extend(numbers)
-        history.seconds += done.seconds
-        if history.best_epoch + 1 == number:
-            best = model
+    history = train(
+        settings, "classifier", model, softmax_crossentropy, recipe, data, validation,
+        measure=lambda: look(model, test),
+    )  # fmt: skip
     source = f"{mnist32(settings).source}, {len(validation[0]):,} to validate on"
-    return best, history, f"{source} · classifier: {recipe} · seed {settings.seed}"
-
-
-def clone(settings: Settings, model: Sequential) -> Sequential:
-    """Another classifier with the same weights, so that the first one keeps its own."""
-    copy = classifier(settings.seed)
-    for key, p in copy.params.items():
-        p[...] = model.params[key]
-    return copy
+    return model, history, f"{source} · classifier: {recipe} · seed {settings.seed}"
 
 
 def look(model: Sequential, sets: dict[str, Data]) -> dict[str, float]:

@@ -19,7 +19,7 @@ from exercises import ex01_autoencoder, ex02_latent_space
 from exercises.common import Page, Settings, mnist32, publish, run_as_script
 from exercises.ex03_nearest_neighbour import accuracy_per_digit
 from exercises.ex05_generator import STEPS, axis_values, decode, grid_of_codes, measure_grid
-from exercises.ex07_vae import trained
+from exercises.ex07_vae import means, trained
 from nnscratch.metrics import nearest_neighbour_labels, silhouettes
 from nnscratch.plotting import decoded_grid, digit_legend, new_figure, scatter_codes
 from nnscratch.training import Array
@@ -31,11 +31,7 @@ PRIOR_RANGE = 3.0  # the grid of Figure 10 reaches so many standard deviations
 def codes(settings: Settings) -> tuple[Array, Array]:
     """mu (N, 2) of all training and of all test images."""
     model, data = trained(settings)[0], mnist32(settings)
-    parts = [
-        np.concatenate([model.encode(x[s : s + 500])[0] for s in range(0, len(x), 500)])
-        for x in (data.x_train, data.x_test)
-    ]
-    return parts[0], parts[1]
+    return means(model, data.x_train), means(model, data.x_test)
 
 
 def run(settings: Settings) -> None:

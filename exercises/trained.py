@@ -37,19 +37,21 @@ TRAINING_CODE = (
 class Recipe:
     """How a model is trained, with Adam.
 
-    ``cosine`` lets the learning rate fall to zero along half a cosine.
+    ``cosine`` lets the learning rate fall to zero along half a cosine. ``keep_best`` ends the
+    training with the weights of the epoch that did best on the validation data.
     """
 
     learning_rate: float
     batch_size: int
     epochs: int
     cosine: bool = False
+    keep_best: bool = False
 
     def __str__(self) -> str:
         schedule = ", cosine decay" if self.cosine else ""
-        return (
-            f"{self.epochs} epochs, Adam {self.learning_rate:g}{schedule}, batch {self.batch_size}"
-        )
+        best = ", best epoch kept" if self.keep_best else ""
+        rate, batch = self.learning_rate, self.batch_size
+        return f"{self.epochs} epochs{best}, Adam {rate:g}{schedule}, batch {batch}"
 
     def optimizer(self, samples: int) -> Adam:
         """A fresh optimiser for that many training samples."""
@@ -69,7 +71,7 @@ def train(
     first_look: int | None = None,
     measure: Callable[[], dict[str, float]] | None = None,
 ) -> History:
-    """Train ``model`` in place, or load it; the loss on ``validation`` is recorded, not used.
+    """Train ``model`` in place, or load it; the loss on ``validation`` is recorded.
 
     With ``first_look``, training that starts from nothing stops after so many epochs; calling
     again without it goes on to the end. ``measure`` is called after every epoch.
@@ -95,6 +97,7 @@ def train(
         seed=settings.seed,
         validation=validation,
         measure=measure,
+        patience=recipe.epochs if recipe.keep_best else None,
         checkpoint=path,
     )
 

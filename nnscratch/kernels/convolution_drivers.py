@@ -124,17 +124,9 @@ def _backward_block(
                 add_bias_sums(vectors, vector_image, samples, bias_sums)
         if len(sums) > 0:
             add_weight_sums(
-                numbers,
-                number_image,
-                quads,
-                quad_starts,
-                vectors,
-                vector_image,
-                samples,
-                fresh,
-                zero,
-                sums,
-            )
+                numbers, number_image, quads, quad_starts, vectors, vector_image, samples, fresh,
+                zero, sums,
+            )  # fmt: skip
         if len(dx) > 0:
             _outputs(
                 dy_scratch, samples, dy_image, target, terms, weights, zero, (floor, False), rows,

@@ -8,6 +8,7 @@ from nnscratch.kernels.scratch import (
     copy_out,
     copy_out_one,
     copy_out_pooled,
+    place_of,
     pooled_size_of,
     size_of,
 )
@@ -140,8 +141,8 @@ def add_weight_sums(x, x_image, quads, starts, dy, dy_image, samples, fresh, zer
         while k < dy_image.channels:
             two = REGISTERS == 32 and k + lanes < dy_image.channels
             q, end, m = starts[phase], starts[phase + 1], k // lanes * size
-            d = start + _place_of(k, dy_image)
-            second_d = start + _place_of(k + lanes, dy_image)
+            d = start + place_of(k, dy_image)
+            second_d = start + place_of(k + lanes, dy_image)
             while two and q + 2 <= end:
                 i = m + q * 4 * lanes
                 old, o, behind = (zero, 0, 0) if fresh else (sums, i, size)
@@ -159,11 +160,6 @@ def add_weight_sums(x, x_image, quads, starts, dy, dy_image, samples, fresh, zer
                     m + size,
                 )  # fmt: skip
             k += 2 * lanes if two else lanes
-
-
-@part
-def _place_of(c, image):
-    return c // BLOCK * image.group + c % BLOCK
 
 
 @part
@@ -203,7 +199,7 @@ def add_bias_sums(dy, image, samples, sums):
         return
     for g in range(samples):
         for k in range(0, image.channels, lanes):
-            d = g * image.sample + k // block * image.group + k % block
+            d = g * image.sample + place_of(k, image)
             end = d + image.group
             a, b = load(sums, k), zeros(dy)
             c, e = zeros(dy), zeros(dy)

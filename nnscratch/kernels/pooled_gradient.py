@@ -22,6 +22,7 @@ from nnscratch.kernels.scratch import (
     copy_back,
     copy_in,
     image_of,
+    place_of,
     pooled_size_of,
     room_for,
     size_of,
@@ -81,7 +82,8 @@ def _block(
                 _add_products_of_one_channel(
                     x_scratch, image, places, gradient, start, samples, target, sums
                 )
-        dx_scratch[:] = 0
+        if len(dx) > 0:
+            dx_scratch[:] = 0
         if len(dx) > 0 or not one_channel:
             for k in range(target.channels):
                 count = _list(gradient, start, samples, target, k, image, memory)
@@ -116,18 +118,24 @@ def _list(gradient, start, samples, target, k, image, memory):
 
 
 @part
+def _padded(taps):
+    """Rows of the sums that the taps take up: `TOGETHER` are written at once."""
+    return (taps + TOGETHER - 1) // TOGETHER * TOGETHER
+
+
+@part
 def _add_products(x, image, memory, count, places, target, k, sums):
     """The sums of channel k; a row of ``sums`` belongs to [vector of c, k, tap]."""
     pixels, numbers = memory
     lanes, taps = lanes_of(x), len(places)
-    padded = (taps + TOGETHER - 1) // TOGETHER * TOGETHER
+    padded = _padded(taps)
     if image.block == 1:
         for t in range(taps):
             for e in range(count):
                 sums[(k * padded + t) * lanes] += x[pixels[e] + places[t]] * numbers[e]
         return
     for c in range(0, image.channels, lanes):
-        at = c // BLOCK * image.group + c % BLOCK
+        at = place_of(c, image)
         n = (c // lanes * target.channels + k) * padded * lanes
         for t in range(0, taps, TOGETHER):
             _add_three_products(
@@ -156,7 +164,7 @@ def _scatter(dx, image, memory, count, places, target, k, weights):
     K, taps = target.channels, len(places)
     lanes = 1 if image.block == 1 else lanes_of(dx)
     for c in range(0, image.channels, lanes):
-        at = c // BLOCK * image.group + c % BLOCK
+        at = place_of(c, image)
         w = (c // lanes * ((K + BLOCK - 1) // BLOCK) + k // BLOCK) * taps * BLOCK + k % BLOCK
         for t in range(taps):
             place = at + places[t]
@@ -174,7 +182,7 @@ def _scatter(dx, image, memory, count, places, target, k, weights):
 def _add_products_of_one_channel(x, image, places, gradient, start, samples, target, sums):
     """The weight gradient for an image of one channel; a row belongs to [vector of k, tap]."""
     lanes, taps = lanes_of(x), len(places)
-    padded = (taps + TOGETHER - 1) // TOGETHER * TOGETHER
+    padded = _padded(taps)
     for k in range(0, target.channels, lanes):
         for t in range(0, taps, TOGETHER):
             _add_three_of_one_channel(

@@ -49,6 +49,12 @@ def room_for(image, scratch):
 
 
 @part
+def place_of(c, image):
+    """Where channel c of a pixel lies, seen from the pixel's first channel."""
+    return c // image.block * image.group + c % image.block
+
+
+@part
 def size_of(image):
     """Numbers in a sample of an `Image` or `Target`."""
     return image.height * image.width * image.channels
@@ -138,7 +144,7 @@ def _copy_rectified_row(x, y, s, step, pixels, image, scratch, d):
 @part
 def copy_back(scratch, at, image, x, start):
     """The reverse of `copy_in`: the sample in the scratch from ``at`` on, without its border."""
-    step, lanes, block = image.split_w * image.channels, lanes_of(x), image.block
+    step, lanes = image.split_w * image.channels, lanes_of(x)
     for phase_h in range(image.split_h):
         for phase_w in range(image.split_w):
             pixels = (image.width - phase_w + image.split_w - 1) // image.split_w
@@ -147,7 +153,7 @@ def copy_back(scratch, at, image, x, start):
             for r in range(phase_h, image.height, image.split_h):
                 to = start + (r * image.width + phase_w) * image.channels
                 for c in range(0, image.channels, lanes):
-                    s, d = row + c // block * image.group + c % block, to + c
+                    s, d = row + place_of(c, image), to + c
                     if c + lanes <= image.channels:
                         for j in range(pixels):
                             store(x, d + j * step, load(scratch, s + j * image.pixel))

@@ -14,7 +14,6 @@ from nnscratch.layers import (
     Conv2DTranspose,
     Dense,
     Flatten,
-    GaussianSampling,
     Layer,
     MaxPooling2D,
     ReLU,
@@ -25,8 +24,8 @@ from nnscratch.layers import (
 )
 from nnscratch.layers.base import Array, Shape
 from nnscratch.layers.fusion import input_gradient_only, parameter_gradients_only
-from nnscratch.losses import binary_crossentropy, gaussian_kl, mse
-from nnscratch.models import Autoencoder
+from nnscratch.losses import mse
+from nnscratch.models import VAE, Autoencoder
 from nnscratch.optimizers import Adam
 from tests.benchmarks.cases import MAP_BETA, VAE_LATENT
 
@@ -55,64 +54,22 @@ def autoencoder(seed: int = 0) -> Autoencoder:
     )
 
 
-def vae_decoder(
-    widths: Sequence[int] = (64, 32), side: int = 32, dtype: DTypeLike = np.float32
-) -> Sequential:
+def vae_decoder(widths: Sequence[int] = (64, 32), dtype: DTypeLike = np.float32) -> Sequential:
     """Latent -> logits of an image: dense, then transposed convolutions 4x4 that double it."""
-    low, wide = side // 8, widths[0]
-    layers: list[Layer] = [Dense(low * low * wide), ReLU(), Reshape((low, low, wide))]
+    layers: list[Layer] = [Dense(4 * 4 * widths[0]), ReLU(), Reshape((4, 4, widths[0]))]
     for width in widths:
         layers += [Conv2DTranspose(width, 4, strides=2), ReLU()]
     layers.append(Conv2DTranspose(1, 4, strides=2))
     return Sequential(layers, (VAE_LATENT,), seed=1, dtype=dtype)
 
 
-class ConvVAE(Composite):
-    """Encoder -> (mu, logvar) -> z -> decoder -> logits; strided convolutions 4x4.
-
-    ``backward(dy, dcode)`` takes two gradients, because the loss reaches the encoder on two
-    ways: through the image (dy), and directly through (mu, logvar) by the divergence (dcode).
-    """
-
-    def __init__(
-        self, widths: Sequence[int] = (32, 64, 64), side: int = 32, dtype: DTypeLike = np.float32
-    ) -> None:
-        layers: list[Layer] = []
-        for width in widths:
-            layers += [Conv2D(width, 4, strides=2), ReLU()]
-        layers += [Flatten(), Dense(2 * VAE_LATENT)]
-        self.encoder = Sequential(layers, (side, side, 1), seed=0, dtype=dtype)
-        self.sampling = GaussianSampling()
-        self.sampling.build((2 * VAE_LATENT,), np.random.default_rng(2), dtype)
-        self.decoder = vae_decoder(tuple(reversed(widths))[1:], side, dtype)
-        super().__init__(
-            {"encoder": self.encoder, "sampling": self.sampling, "decoder": self.decoder}
-        )
-        self.input_shape, self.dtype = (side, side, 1), np.dtype(dtype)
-        self.built_shape = self.decoder.built_shape
-
-    def forward(self, x: Array, training: bool = False) -> Array:
-        self.check_input(x)
-        code = self.encoder.forward(x, training)  # (N, 2d), mu and logvar side by side
-        z = self.sampling.forward(code, training)  # (N, d)
-        y = self.decoder.forward(z, training)  # (N, H, W, 1)
-        self.cache = (code,)
-        return y
-
-    def backward(self, dy: Array, dcode: Array | None = None) -> Array:
-        self.check_gradient(dy)
-        dz = self.decoder.backward(dy)
-        through_z = self.sampling.backward(dz)
-        return self.encoder.backward(through_z if dcode is None else through_z + dcode)
-
-    def entrance(self) -> Sequential:
-        return self.encoder
-
-    def divergence(self) -> tuple[float, Array]:
-        """KL of the latest codes, and its gradient (N, 2d)."""
-        (code,) = self.cache
-        value, gradients = gaussian_kl(code[:, :VAE_LATENT], code[:, VAE_LATENT:])
-        return value, np.concatenate(gradients, axis=-1)
+def vae(widths: Sequence[int] = (32, 64, 64)) -> VAE:
+    """Strided convolutions 4x4 down to the heads, and the decoder above."""
+    layers: list[Layer] = []
+    for width in widths:
+        layers += [Conv2D(width, 4, strides=2), ReLU()]
+    encoder = Sequential([*layers, Flatten()], (32, 32, 1), seed=0)
+    return VAE(encoder, VAE_LATENT, vae_decoder(tuple(reversed(widths))[1:]))
 
 
 def two_convolutions(filters: int, input_shape: Shape, seed: int, dtype: DTypeLike) -> Sequential:
@@ -238,28 +195,6 @@ class TrainingStep:
             self.model.backward(dy)
         self.optimizer.step(self.model.params, self.model.grads)
         return value
-
-
-class VAEStep:
-    """A training step of the VAE: cross-entropy summed over the pixels, plus the divergence."""
-
-    def __init__(self, model: ConvVAE, x: Array) -> None:
-        self.model, self.x = model, x
-        self.optimizer = Adam(1e-3)
-
-    def __call__(self) -> float:
-        value = self.gradients()
-        self.optimizer.step(self.model.params, self.model.grads)
-        return value
-
-    def gradients(self) -> float:
-        """The loss; its gradients are in ``model.grads`` afterwards."""
-        y = self.model.forward(self.x, training=True)
-        value, dy = binary_crossentropy(y, self.x, reduction="batch_mean")
-        kl, dcode = self.model.divergence()
-        with parameter_gradients_only(self.model):
-            self.model.backward(dy, dcode)
-        return value + kl
 
 
 class MapStep:

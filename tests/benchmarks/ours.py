@@ -16,7 +16,8 @@ from nnscratch.layers import (
     UpSampling2D,
 )
 from nnscratch.layers.base import Array, Shape
-from nnscratch.losses import mse
+from nnscratch.losses import binary_crossentropy, mse
+from nnscratch.models import NegativeELBO
 from nnscratch.optimizers import Adam
 from tests.benchmarks import cases, nets
 from tests.benchmarks.cases import Convolution, Work
@@ -94,8 +95,9 @@ def autoencoder_step(batch: int) -> nets.TrainingStep:
     return nets.TrainingStep(nets.autoencoder(), x, x, mse)
 
 
-def vae_step() -> nets.VAEStep:
-    return nets.VAEStep(nets.ConvVAE(), images(cases.VAE_BATCH, 32, 32, 1))
+def vae_step() -> nets.TrainingStep:
+    model, x = nets.vae(), images(cases.VAE_BATCH, 32, 32, 1)
+    return nets.TrainingStep(model, x, x, NegativeELBO(model, 1.0, binary_crossentropy))
 
 
 def unet_step() -> nets.TrainingStep:
@@ -119,7 +121,7 @@ def step(which: str) -> Work:
     return training(vae_step() if which == "vae" else unet_step())
 
 
-def training(made: nets.TrainingStep | nets.VAEStep) -> Work:
+def training(made: nets.TrainingStep) -> Work:
     return Work(made, 3 * 2.0 * made.model.multiply_adds() * len(made.x))
 
 

@@ -28,11 +28,11 @@ def autoencoder() -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def vae_decoder(widths: Sequence[int] = (64, 32), side: int = 32) -> nn.Sequential:
+def vae_decoder(widths: Sequence[int] = (64, 32)) -> nn.Sequential:
     """Latent -> logits."""
-    low, C = side // 8, widths[0]
-    layers: list[nn.Module] = [nn.Linear(VAE_LATENT, C * low * low), nn.ReLU()]
-    layers.append(nn.Unflatten(1, (C, low, low)))
+    C = widths[0]
+    layers: list[nn.Module] = [nn.Linear(VAE_LATENT, C * 4 * 4), nn.ReLU()]
+    layers.append(nn.Unflatten(1, (C, 4, 4)))
     for K in widths:
         layers += [nn.ConvTranspose2d(C, K, 4, 2, 1), nn.ReLU()]
         C = K
@@ -42,19 +42,21 @@ def vae_decoder(widths: Sequence[int] = (64, 32), side: int = 32) -> nn.Sequenti
 class ConvVAE(nn.Module):
     """The VAE; ``draw`` makes the noise."""
 
-    def __init__(self, widths: Sequence[int] = (32, 64, 64), side: int = 32) -> None:
+    def __init__(self, widths: Sequence[int] = (32, 64, 64)) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for C, K in zip((1, *widths), widths, strict=False):
             layers += [nn.Conv2d(C, K, 4, 2, 1), nn.ReLU()]
-        low = side // 8
-        layers += [nn.Flatten(), nn.Linear(widths[-1] * low * low, 2 * VAE_LATENT)]
-        self.encoder = nn.Sequential(*layers)
-        self.decoder = vae_decoder(tuple(reversed(widths))[1:], side)
+        features = widths[-1] * 4 * 4
+        self.encoder = nn.Sequential(*layers, nn.Flatten())
+        self.mean_head = nn.Linear(features, VAE_LATENT)
+        self.logvar_head = nn.Linear(features, VAE_LATENT)
+        self.decoder = vae_decoder(tuple(reversed(widths))[1:])
         self.draw: Callable[[Tensor], Tensor] = torch.randn_like
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        mu, logvar = self.encoder(x).chunk(2, dim=1)
+        h = self.encoder(x)
+        mu, logvar = self.mean_head(h), self.logvar_head(h)
         z = mu + torch.exp(logvar / 2) * self.draw(mu)
         return self.decoder(z), mu, logvar
 

@@ -20,14 +20,6 @@ def leaves(layer):
     return [leaf for part in layer.parts.values() for leaf in leaves(part)]
 
 
-def small_vae():
-    """In float64; biases are not zero, or pixels behind a dead unit stand at a kink."""
-    model = nets.ConvVAE((2, 3, 2), side=16, dtype=np.float64)
-    for value in model.params.values():
-        value += 0.1 * rng.standard_normal(value.shape)
-    return model
-
-
 def test_the_autoencoder_is_the_one_of_exercise_1():
     from exercises.ex01_autoencoder import autoencoder
 
@@ -42,28 +34,6 @@ def test_the_autoencoder_is_the_one_of_exercise_1():
 def test_the_unet_is_differentiated_right():
     model = nets.UNet((2,), 3, side=4, dtype=np.float64)
     report = check_gradients(model, rng.standard_normal((3, 4, 4, 3)), training=True)
-    assert report.ok, str(report)
-
-
-def test_the_vae_is_differentiated_right():
-    model = small_vae()
-    report = check_gradients(model, rng.standard_normal((2, 16, 16, 1)), training=True)
-    assert report.ok, str(report)
-
-
-@pytest.mark.parametrize("name", ["encoder.0.conv2d.W", "encoder.7.dense.b", "decoder.0.dense.W"])
-def test_the_vae_adds_the_gradient_of_the_divergence(name):
-    model = small_vae()
-    step = nets.VAEStep(model, rng.random((2, 16, 16, 1)))
-    draws = {key: value.copy() for key, value in model.state.items()}
-
-    def loss(value):
-        model.params[name][...] = value
-        for key, kept in draws.items():  # the same noise every time
-            model.state[key][...] = kept
-        return step.gradients(), model.grads[name].copy()
-
-    report = check_loss(loss, model.params[name].copy(), tolerance=1e-5)
     assert report.ok, str(report)
 
 
@@ -176,8 +146,8 @@ def weight_for_torch(layers, i, W):
         return W.transpose(3, 2, 0, 1)
     if not isinstance(layers[i], Dense):
         return W
-    before = layers[i - 1] if i else None
-    if isinstance(before, Flatten):
+    before = next((layer for layer in reversed(layers[:i]) if not isinstance(layer, Dense)), None)
+    if isinstance(before, Flatten):  # or the other head between, which reads the same
         W = W.reshape(*before.input_shape, -1).transpose(2, 0, 1, 3).reshape(W.shape)
     return bias_for_torch(layers, i, W).T
 

@@ -76,21 +76,6 @@ def test_test_labels_have_no_part_in_the_training(tmp_path, monkeypatch):
     assert history.measured["test accuracy"][-1] < 0.3
 
 
-def test_training_goes_on_epoch_by_epoch_with_the_same_bits(tmp_path):
-    settings = Settings(data="embedded", quick=True, epochs=3, out=tmp_path)
-    train = ex04_classifier.trained.__wrapped__
-    model, history, _ = train(settings)
-    files = sorted(tmp_path.glob("models/*.npz"), key=lambda path: path.stat().st_mtime_ns)
-    assert len(files) == 3
-    files[-1].unlink()  # as if stopped in the last epoch
-    again, repeated, _ = train(settings)
-    assert set(tmp_path.glob("models/*.npz")) == set(files)
-    assert repeated.loss == history.loss
-    assert repeated.measured == history.measured
-    for key, p in again.params.items():
-        np.testing.assert_array_equal(p, model.params[key])
-
-
 def fake_net(validation, test, train):
     accuracies = [0.8, 0.9, 0.95, 0.94]
     names = ("validation loss", "test loss", "train loss", "test accuracy")
