@@ -96,12 +96,28 @@ def _plain(value: Any) -> Any:
 
 @functools.cache
 def mnist32(settings: Settings) -> datasets.Dataset:
-    """MNIST at 32 x 32, as in the 5LSL0 exercises; a handful of images for ``--quick``."""
-    data = datasets.mnist(size=32, data=settings.data)
-    if settings.quick:
-        few = (data.x_train[:640], data.y_train[:640], data.x_test[:200], data.y_test[:200])
-        data = datasets.Dataset(*few, data.name, f"QUICK RUN, 640 + 200 images of: {data.source}")
-    return data
+    """MNIST at 32 x 32, as in the 5LSL0 exercises."""
+    return _few(settings, datasets.mnist(size=32, data=settings.data))
+
+
+@functools.cache
+def mnist28(settings: Settings) -> datasets.Dataset:
+    """MNIST at its own size."""
+    return _few(settings, datasets.mnist(data=settings.data))
+
+
+@functools.cache
+def fashion(settings: Settings) -> datasets.Dataset:
+    """Fashion-MNIST."""
+    return _few(settings, datasets.fashion_mnist(data=settings.data))
+
+
+def _few(settings: Settings, data: datasets.Dataset) -> datasets.Dataset:
+    """A handful of the images for ``--quick``, else all."""
+    if not settings.quick:
+        return data
+    few = (data.x_train[:640], data.y_train[:640], data.x_test[:200], data.y_test[:200])
+    return datasets.Dataset(*few, data.name, f"QUICK RUN, 640 + 200 images of: {data.source}")
 
 
 def ten_digits(data: datasets.Dataset) -> Array:

@@ -53,7 +53,8 @@ def figure_9(settings: Settings) -> None:
     for radius in (1, 2):
         left.add_patch(Circle((0, 0), radius, fill=False, color="0.2", lw=1))
         left.annotate(f"{radius} sd of the prior", (0, radius), (0, 2), ha="center", fontsize=7,
-                      textcoords="offset points")  # fmt: skip
+                      textcoords="offset points",
+                      bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1})  # fmt: skip
     left.set_title("VAE, mu", fontsize=9)
     left.set_aspect("equal", adjustable="datalim")
     scatter_codes(right, ex02_latent_space.codes(settings)[1], data.y_test, size)

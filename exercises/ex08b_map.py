@@ -22,7 +22,7 @@ from nnscratch.training import Array
 
 ITERATIONS, LEARNING_RATE = 1000, 1e-2
 FACTORS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # of the noise variance, for beta
-SWEEP_IMAGES = 200
+SWEEP_IMAGES = 100
 
 
 @functools.cache

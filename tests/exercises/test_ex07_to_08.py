@@ -33,9 +33,9 @@ def test_total_is_the_loss_that_was_trained():
     assert ex07_vae.KL_WEIGHT == 2.56
 
 
-def test_network_keeps_to_the_assignment():
+@pytest.mark.parametrize("model", [vae(0), ex08_denoising.vae(0)])
+def test_network_keeps_to_the_assignment(model):
     """Convolutional; only the encoder's last and the decoder's first layers are dense."""
-    model = vae(0, latent=2)
     kinds = [[layer.name for layer in half.layers] for half in (model.encoder, model.decoder)]
     assert "dense" not in kinds[0]  # the heads are its last layers
     assert [i for i, kind in enumerate(kinds[1]) if kind == "dense"] == [0]
@@ -43,7 +43,7 @@ def test_network_keeps_to_the_assignment():
 
 
 def test_tiles_of_the_vae_are_decodes_of_their_codes():
-    model = vae(0, latent=2)
+    model = vae(0)
     horizontal, vertical = np.linspace(-3, 3, 4), np.linspace(-1, 1, 3)
     images = decode(model.decoder, grid_of_codes(horizontal, vertical))
     for i, j in np.ndindex(3, 4):
@@ -61,7 +61,7 @@ def test_native_digits_keep_their_pixels_in_a_black_border():
 
 
 def test_codes_of_equal_images_do_not_move():
-    model = vae(0, ex08_denoising.LATENT)
+    model = ex08_denoising.vae(0)
     x = np.random.default_rng(0).random((40, 32, 32, 1), np.float32)
     shift = ex08_denoising.code_shift(model, x, x)
     assert shift["distance_to_own_clean_code"] == 0
@@ -72,7 +72,7 @@ def test_codes_of_equal_images_do_not_move():
 def test_map_beats_encoding_once_the_decoder_knows_the_image():
     """Images that the decoder can draw exactly, with noise: the search finds them again."""
     settings = Settings(data="embedded")
-    model = vae(3, ex08_denoising.LATENT)
+    model = ex08_denoising.vae(3)
     for name, parameter in model.decoder.params.items():
         if name.endswith("b"):
             parameter += 0.1  # so that not all is dark
@@ -86,6 +86,6 @@ def test_map_beats_encoding_once_the_decoder_knows_the_image():
 
 def test_the_loss_of_the_exercise_has_the_weight_in_its_name():
     """Which is how `train` tells one trained model from another."""
-    model = vae(0, 2)
+    model = vae(0)
     names = {NegativeELBO(model, w).__name__ for w in (2.56, 0.5)}
     assert names == {"mse + 2.56 KL", "mse + 0.5 KL"}
