@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.linalg import eigh
+from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
+from nnscratch.losses import softmax_crossentropy
+
 Array = np.ndarray
+
+TREE_DIMENSIONS = 20  # with more, a k-d tree looks at nearly all points, and more slowly
 
 
 def nearest_neighbour_labels(train_codes: Array, train_labels: Array, codes: Array) -> Array:
@@ -23,8 +28,88 @@ def nearest_neighbour_labels(train_codes: Array, train_labels: Array, codes: Arr
     -------
     array (M,)
     """
+    if train_codes.shape[1] > TREE_DIMENSIONS:
+        return train_labels[_nearest(train_codes, codes)]
     _, nearest = cKDTree(train_codes).query(codes)
     return train_labels[nearest]
+
+
+def _nearest(train_codes: Array, codes: Array) -> Array:
+    """Which training code is nearest, from all distances: ``|c - t|^2 = |c|^2 - 2 c t + |t|^2``.
+
+    Around the mean, so that little is lost in the rounding of this difference.
+    """
+    mean = train_codes.mean(axis=0)
+    t, c = train_codes - mean, codes - mean
+    squares = (t**2).sum(axis=1) / 2
+    parts = [(squares - c[s : s + 100] @ t.T).argmin(axis=1) for s in range(0, len(c), 100)]
+    return np.concatenate(parts)
+
+
+def linear_probe(
+    train_codes: Array, train_labels: Array, codes: Array, penalty: float = 1.0
+) -> Array:
+    """Label codes with the best linear classifier of the training codes.
+
+    Multinomial logistic regression: W and b minimise ``sum of cross-entropies of softmax(x W + b)
+    + penalty / 2 |W|^2``, a convex problem, solved by L-BFGS. The codes are centred and divided by
+    one number, the root of their mean variance, so that the penalty means the same for all codes;
+    no axis is stretched against another.
+
+    Parameters
+    ----------
+    train_codes : array (N, d)
+    train_labels : array (N,)
+    codes : array (M, d)
+    penalty : float >= 0
+        Without it, W has no bound where the classes can be separated.
+
+    Returns
+    -------
+    array (M,)
+        Labels that occur in ``train_labels``.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning", 2006, section 4.3.4.
+    """
+    classes, index = np.unique(train_labels, return_inverse=True)
+    mean = train_codes.mean(axis=0, dtype=np.float64)
+    scale = np.sqrt(train_codes.var(axis=0, dtype=np.float64).mean()) or 1.0
+    x = (train_codes - mean) / scale
+    d, C = x.shape[1], len(classes)
+
+    def objective(flat: Array) -> tuple[float, Array]:
+        W, b = flat[: d * C].reshape(d, C), flat[d * C :]
+        value, dlogits = softmax_crossentropy(x @ W + b, index, reduction="sum")
+        gradient = np.concatenate([(x.T @ dlogits + penalty * W).ravel(), dlogits.sum(axis=0)])
+        return value + penalty / 2 * (W**2).sum(), gradient
+
+    options = {"maxiter": 1000, "maxfun": 2000}
+    found = minimize(objective, np.zeros((d + 1) * C), jac=True, method="L-BFGS-B", options=options)
+    W, b = found.x[: d * C].reshape(d, C), found.x[d * C :]
+    return classes[((codes - mean) / scale @ W + b).argmax(axis=1)]
+
+
+def active_units(mu: Array, threshold: float = 0.01) -> int:
+    """How many latents of a VAE say anything about the image.
+
+    Parameters
+    ----------
+    mu : array (N, d)
+        Means of the codes of N images.
+    threshold : float
+        A latent is active if its mean has a larger variance over the images.
+
+    Returns
+    -------
+    int
+
+    References
+    ----------
+    Burda, Grosse & Salakhutdinov, "Importance weighted autoencoders", ICLR 2016, section 5.2.
+    """
+    return int((mu.var(axis=0, dtype=np.float64) > threshold).sum())
 
 
 def confusion(labels: Array, predicted: Array, classes: int) -> Array:

@@ -157,10 +157,18 @@ def tile_extent(horizontal: Array, vertical: Array) -> tuple[float, float, float
     return horizontal[0] - dx, horizontal[-1] + dx, vertical[0] - dy, vertical[-1] + dy
 
 
-def digit_legend(figure: Figure) -> None:
-    """A legend of the ten digits' colours at the right edge."""
+def digit_legend(figure: Figure, names: Sequence[str] | None = None) -> None:
+    """A legend of the ten digits' colours at the right edge; ``names`` if they are other classes.
+
+    Raises
+    ------
+    ValueError
+        If there are not ten names.
+    """
+    labels = [str(digit) for digit in range(10)] if names is None else names
     handles = [
-        Line2D([], [], marker="o", linestyle="", color=color, label=str(digit))
-        for digit, color in enumerate(DIGIT_COLORS)
+        Line2D([], [], marker="o", linestyle="", color=color, label=label)
+        for color, label in zip(DIGIT_COLORS, labels, strict=True)
     ]
-    figure.legend(handles=handles, title="digit", loc="outside right center", frameon=False)
+    title = "digit" if names is None else "class"
+    figure.legend(handles=handles, title=title, loc="outside right center", frameon=False)

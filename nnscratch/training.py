@@ -61,6 +61,7 @@ def fit(
     batch_size: int,
     seed: int = 0,
     validation: Data | None = None,
+    renew: Callable[[np.random.Generator], Data] | None = None,
     measure: Callable[[], dict[str, float]] | None = None,
     patience: int | None = None,
     checkpoint: str | Path | None = None,
@@ -87,6 +88,8 @@ def fit(
         Of the shuffling.
     validation : (x, target), optional
         Evaluated after every epoch.
+    renew : function (generator) -> (x, target), optional
+        Called before every epoch, for fresh data of the same shapes in the place of those above.
     measure : function, optional
         Called after every epoch; the numbers that it returns by name are kept in the history.
     patience : int, optional
@@ -136,6 +139,8 @@ def fit(
         while len(history.loss) < epochs and not (patience and run.epochs_since_best() >= patience):
             started = time.perf_counter()
             bar.set_description(f"epoch {len(history.loss) + 1}/{epochs}")
+            if renew is not None:
+                x, target = renew(run.rng)
             values = [_train_epoch(run, x, target, loss, batch_size, bar)]
             if validation is not None:
                 values.append(evaluate(model, *validation, loss))

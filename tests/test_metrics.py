@@ -3,10 +3,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import svd
+from scipy.optimize import minimize
+from scipy.spatial.distance import cdist
+from scipy.special import log_softmax
 from scipy.stats import bootstrap
 
 from nnscratch.metrics import (
+    active_units,
     confusion,
+    linear_probe,
     nearest_neighbour_labels,
     paired_bootstrap,
     pca,
@@ -29,10 +34,87 @@ def test_nearest_neighbour_labels_against_brute_force(seed, n, m, d):
     assert nearest_neighbour_labels(train, labels, codes).tolist() == expected
 
 
+@pytest.mark.parametrize("d", [20, 21, 64])
+def test_nearest_neighbour_labels_in_many_dimensions(d):
+    """With or without a tree, over several blocks of codes, and far from zero."""
+    rng = np.random.default_rng(d)
+    train, codes = (rng.normal(100, 1, (n, d)).astype(np.float32) for n in (300, 250))
+    expected = cdist(codes.astype(float), train.astype(float)).argmin(axis=1)
+    assert nearest_neighbour_labels(train, np.arange(300) + 5, codes).tolist() == [*(expected + 5)]
+
+
 def test_a_training_code_is_its_own_neighbour():
     codes = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
     labels = np.arange(50) % 10
     assert nearest_neighbour_labels(codes, labels, codes).tolist() == labels.tolist()
+
+
+def blobs(rng, n, classes=3, d=4):
+    labels = rng.integers(0, classes, n)
+    return 3 * np.eye(classes, d)[labels] + rng.normal(size=(n, d)), labels
+
+
+def probe_by_definition(train, labels, codes, penalty):
+    """The penalised likelihood written out, minimised without gradients by another method."""
+    scale = np.sqrt(((train - train.mean(axis=0)) ** 2).mean())
+    d, C = train.shape[1], labels.max() + 1
+
+    def logits(flat, x):
+        return (x - train.mean(axis=0)) / scale @ flat[C:].reshape(d, C) + flat[:C]
+
+    def objective(flat):
+        rows = np.arange(len(labels))
+        log_likelihood = log_softmax(logits(flat, train), axis=1)[rows, labels].sum()
+        return penalty / 2 * (flat[C:] ** 2).sum() - log_likelihood
+
+    found = minimize(objective, np.zeros((d + 1) * C), method="SLSQP", options={"maxiter": 500})
+    return logits(found.x, codes).argmax(axis=1)
+
+
+@pytest.mark.parametrize("penalty", [0.1, 1.0, 100.0])
+def test_linear_probe_against_the_definition(penalty):
+    """Far from the training codes too, where a wrong weight shows."""
+    rng = np.random.default_rng(0)
+    train, labels = blobs(rng, 60)
+    train = train * [3, 1, 0.3, 1] + 5
+    codes = rng.normal(5, 5, (2000, 4))
+    expected = probe_by_definition(train, labels, codes, penalty)
+    assert len(set(expected)) == 3
+    agree = (linear_probe(train, labels, codes, penalty) == expected).mean()
+    assert agree > 0.998
+
+
+def test_linear_probe_has_classes_of_any_name():
+    rng = np.random.default_rng(1)
+    train, labels = blobs(rng, 300)
+    codes, truth = blobs(rng, 300)
+    names = np.array([7, 2, 40])
+    predicted = linear_probe(train.astype(np.float32), names[labels], codes.astype(np.float32))
+    assert set(predicted) == set(names)
+    assert (predicted == names[truth]).mean() > 0.9
+
+
+def test_linear_probe_depends_neither_on_scale_nor_on_place():
+    rng = np.random.default_rng(2)
+    train, labels = blobs(rng, 100)
+    codes = rng.normal(0, 3, (500, 4))
+    first = linear_probe(train, labels, codes)
+    second = linear_probe(1000 * train - 7, labels, 1000 * codes - 7)
+    assert (first == second).mean() > 0.998
+
+
+def test_linear_probe_of_codes_that_say_nothing():
+    """A collapsed code: the commonest label is the best guess, and nothing is divided by zero."""
+    labels = np.array([3, 3, 3, 5])
+    assert linear_probe(np.ones((4, 2)), labels, np.ones((3, 2))).tolist() == [3, 3, 3]
+
+
+def test_active_units_by_hand():
+    mu = np.zeros((100, 4), np.float32)
+    mu[::2] = [2, 0.25, 0.15, 0]  # variances 1, .0156, .0056, 0
+    assert active_units(mu) == 2
+    assert active_units(mu + 1000) == 2
+    assert active_units(mu, threshold=0.5) == 1
 
 
 def test_confusion_by_hand():

@@ -234,6 +234,18 @@ def test_ten_different_colours_and_a_legend_of_them():
     assert [text.get_text() for text in legend.get_texts()] == list("0123456789")
     colors = [line.get_color() for line in legend.get_lines()]
     assert colors == DIGIT_COLORS.tolist()
+    assert legend.get_title().get_text() == "digit"
+
+
+def test_a_legend_of_other_classes_has_the_same_colours():
+    figure = new_figure(2, 2, "")
+    digit_legend(figure, list("abcdefghij"))
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list("abcdefghij")
+    assert [line.get_color() for line in legend.get_lines()] == DIGIT_COLORS.tolist()
+    assert legend.get_title().get_text() == "class"
+    with pytest.raises(ValueError, match="shorter"):
+        digit_legend(figure, ["only one"])
 
 
 def test_pyplot_and_so_a_display_is_never_needed(tmp_path):

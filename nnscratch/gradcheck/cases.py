@@ -11,7 +11,12 @@ import numpy as np
 
 from nnscratch import losses
 from nnscratch.gradcheck.check import check_gradients, check_loss
-from nnscratch.gradcheck.model_cases import check_exercise_1, check_vae, negative_elbo
+from nnscratch.gradcheck.model_cases import (
+    check_exercise_1,
+    check_vae,
+    negative_elbo,
+    small_unet,
+)
 from nnscratch.gradcheck.report import Report
 from nnscratch.layers import (
     AveragePooling2D,
@@ -95,6 +100,20 @@ def loss_case(name: str, function: Callable[..., Any], configuration: str, *arra
         return check_loss(function, *arrays, subject=f"{name} {configuration}")
 
     return Case(name, configuration, check)
+
+
+def unet_case(training: bool) -> Case:
+    """The U-Net: two levels, two decoders."""
+    configuration = "4x4x2, two levels" + (", training" if training else "")
+
+    def check() -> Report:
+        rng = np.random.default_rng(14)
+        model = small_unet()
+        unsettle(model, rng)
+        x = rng.standard_normal((3, *model.input_shape))
+        return check_gradients(model, x, training=training, subject=f"UNet {configuration}")
+
+    return Case("UNet", configuration, check)
 
 
 def elbo_case() -> Case:
@@ -237,4 +256,6 @@ CASES: list[Case] = [
     Case("VAE", "4x4x1", partial(check_vae, training=False)),
     Case("VAE", "4x4x1, training", partial(check_vae, training=True)),
     elbo_case(),
+    unet_case(training=False),
+    unet_case(training=True),
 ]

@@ -23,7 +23,7 @@ from nnscratch.layers import (
     Tanh,
     UpSampling2D,
 )
-from nnscratch.models import VAE, Autoencoder, NegativeELBO
+from nnscratch.models import VAE, Autoencoder, NegativeELBO, UNet
 
 Array = np.ndarray
 
@@ -78,6 +78,11 @@ def check_vae(training: bool) -> Report:
     x = np.random.default_rng(10).uniform(size=(3, 4, 4, 1))
     words = ", training" if training else ""
     return check_gradients(small_vae(), x, training=training, subject=f"VAE 4x4x1{words}")
+
+
+def small_unet() -> UNet:
+    """Of two levels, so that there is a skip beside the pooling and one beside the bottleneck."""
+    return UNet((4, 4, 2), filters=(2, 3), bottleneck=3, seed=13, dtype=np.float64)
 
 
 def negative_elbo() -> tuple[Callable[..., Any], str, list[Array]]:

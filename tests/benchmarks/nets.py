@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from nnscratch.layers import (
-    BatchNormalization,
-    Composite,
     Conv2D,
     Conv2DTranspose,
     Dense,
@@ -22,7 +20,7 @@ from nnscratch.layers import (
     Sigmoid,
     UpSampling2D,
 )
-from nnscratch.layers.base import Array, Shape
+from nnscratch.layers.base import Array
 from nnscratch.layers.fusion import input_gradient_only, parameter_gradients_only
 from nnscratch.losses import mse
 from nnscratch.models import VAE, Autoencoder
@@ -70,112 +68,6 @@ def vae(widths: Sequence[int] = (32, 64, 64)) -> VAE:
         layers += [Conv2D(width, 4, strides=2), ReLU()]
     encoder = Sequential([*layers, Flatten()], (32, 32, 1), seed=0)
     return VAE(encoder, VAE_LATENT, vae_decoder(tuple(reversed(widths))[1:]))
-
-
-def two_convolutions(filters: int, input_shape: Shape, seed: int, dtype: DTypeLike) -> Sequential:
-    """A level of the U-Net."""
-    layers = [
-        *(Conv2D(filters, 3), BatchNormalization(), ReLU()),
-        *(Conv2D(filters, 3), BatchNormalization(), ReLU()),
-    ]
-    return Sequential(layers, input_shape, seed=seed, dtype=dtype)
-
-
-class UNetDecoder(Composite):
-    """From the bottleneck back up: enlarge, put the encoder's image of that size beside, convolve.
-
-    Enlarging is a transposed convolution 2x2 with stride 2; a 1x1 convolution ends it.
-    """
-
-    def __init__(self, low: Shape, skips: list[Shape], seed: int, dtype: DTypeLike) -> None:
-        self.ups, self.blocks = [], []
-        parts: dict[str, Layer] = {}
-        for i, (H, W, C) in reversed(list(enumerate(skips))):
-            up = Sequential([Conv2DTranspose(C, 2, strides=2)], low, seed + i, dtype)
-            block = two_convolutions(C, (H, W, 2 * C), seed + i + 50, dtype)
-            parts |= {f"up{i}": up, f"block{i}": block}
-            self.ups.append(up)
-            self.blocks.append(block)
-            low = block.built_shape
-        self.head = Sequential([Conv2D(3, 1)], low, seed + 99, dtype)
-        super().__init__({**parts, "head": self.head})
-
-    def forward(self, x: Array, skips: list[Array], training: bool = False) -> Array:  # type: ignore[override]
-        for up, block, skip in zip(self.ups, self.blocks, reversed(skips), strict=True):
-            enlarged = up.forward(x, training)  # (N, H, W, C) as is skip
-            x = block.forward(np.concatenate([enlarged, skip], axis=-1), training)
-        return self.head.forward(x, training)
-
-    def backward(self, dy: Array) -> tuple[Array, list[Array]]:  # type: ignore[override]
-        """dL/dx and dL/dskip for each skip connection, the largest image first."""
-        dskips = []
-        dx = self.head.backward(dy)
-        for up, block in zip(reversed(self.ups), reversed(self.blocks), strict=True):
-            both = block.backward(dx)
-            C = up.built_shape[-1]
-            dskips.append(both[..., C:])
-            dx = up.backward(np.ascontiguousarray(both[..., :C]))
-        return dx, dskips
-
-
-class UNet(Composite):
-    """One encoder, two decoders: an image in, two images out, side by side on the last axis.
-
-    Each level is two convolutions 3x3 with batch normalisation and ReLU, and a 2x2 max pooling.
-    """
-
-    def __init__(
-        self,
-        filters: Sequence[int] = (32, 64, 128, 256),
-        bottleneck: int = 512,
-        side: int = 32,
-        dtype: DTypeLike = np.float32,
-    ) -> None:
-        shape: Shape = (side, side, 3)
-        self.input_shape, self.built_shape, self.dtype = shape, (side, side, 6), np.dtype(dtype)
-        self.blocks, self.pools = [], []
-        for i, width in enumerate(filters):
-            self.blocks.append(two_convolutions(width, shape, i, dtype))
-            self.pools.append(Sequential([MaxPooling2D(2)], self.blocks[-1].built_shape, 0, dtype))
-            shape = self.pools[-1].built_shape
-        self.bottleneck = two_convolutions(bottleneck, shape, 49, dtype)
-        skips = [block.built_shape for block in self.blocks]
-        self.decoders = [
-            UNetDecoder(self.bottleneck.built_shape, skips, seed, dtype) for seed in (100, 200)
-        ]
-        parts: dict[str, Layer] = {}
-        for i, (block, pool) in enumerate(zip(self.blocks, self.pools, strict=True)):
-            parts |= {f"block{i}": block, f"pool{i}": pool}
-        parts |= {"bottleneck": self.bottleneck}
-        parts |= {f"decoder{i}": decoder for i, decoder in enumerate(self.decoders)}
-        super().__init__(parts)
-
-    def forward(self, x: Array, training: bool = False) -> Array:
-        self.check_input(x)
-        skips = []
-        for block, pool in zip(self.blocks, self.pools, strict=True):
-            skips.append(block.forward(x, training))
-            x = pool.forward(skips[-1], training)
-        x = self.bottleneck.forward(x, training)
-        self.cache = (x.shape,)
-        images = [decoder.forward(x, skips, training) for decoder in self.decoders]
-        return np.concatenate(images, axis=-1)
-
-    def entrance(self) -> Sequential:
-        return self.blocks[0]
-
-    def backward(self, dy: Array) -> Array:
-        self.check_gradient(dy)
-        dy_1, dy_2 = (np.ascontiguousarray(dy[..., i : i + 3]) for i in (0, 3))
-        dx, dskips = self.decoders[0].backward(dy_1)
-        dx_2, dskips_2 = self.decoders[1].backward(dy_2)
-        dx = self.bottleneck.backward(dx + dx_2)
-        for i in reversed(range(len(self.blocks))):
-            dx = self.pools[i].backward(dx)
-            dx += dskips[i]
-            dx += dskips_2[i]
-            dx = self.blocks[i].backward(dx)
-        return dx
 
 
 class TrainingStep:

@@ -17,7 +17,7 @@ from nnscratch.layers import (
 )
 from nnscratch.layers.base import Array, Shape
 from nnscratch.losses import binary_crossentropy, mse
-from nnscratch.models import NegativeELBO
+from nnscratch.models import NegativeELBO, UNet
 from nnscratch.optimizers import Adam
 from tests.benchmarks import cases, nets
 from tests.benchmarks.cases import Convolution, Work
@@ -103,7 +103,7 @@ def vae_step() -> nets.TrainingStep:
 def unet_step() -> nets.TrainingStep:
     pair = images(cases.UNET_BATCH, 32, 32, 6)
     average = (pair[..., :3] + pair[..., 3:]) / 2
-    return nets.TrainingStep(nets.UNet(), average, pair, nets.mse_of_both)
+    return nets.TrainingStep(UNet(), average, pair, nets.mse_of_both)
 
 
 def map_step() -> nets.MapStep:

@@ -2,7 +2,7 @@
 
 A mutant is a function that stands in for a method of one layer object; it is listed by `mutant`,
 together with the words that the report must contain. They stand in `mutants_of_images` (layers
-of images) and `mutants_of_vectors` (all the others).
+of images), `mutants_of_models` and `mutants_of_vectors` (all the others).
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def test_case(case):
     assert report.elements > 0
 
 
-KINKED = {"ReLU", "LeakyReLU", "MaxPooling2D", "Autoencoder"}
+KINKED = {"ReLU", "LeakyReLU", "MaxPooling2D", "Autoencoder", "UNet"}
 
 
 def test_every_layer_has_a_case():

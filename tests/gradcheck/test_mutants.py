@@ -6,7 +6,7 @@ import pytest
 from nnscratch.gradcheck import check_gradients, check_loss
 from nnscratch.layers import Dense, MaxPooling2D
 from nnscratch.losses import mse
-from tests.gradcheck import mutants_of_images, mutants_of_vectors
+from tests.gradcheck import mutants_of_images, mutants_of_models, mutants_of_vectors
 from tests.gradcheck.mutants import MUTANTS
 
 
@@ -22,7 +22,8 @@ def test_mutant_is_caught(name):
 
 
 def test_there_are_enough_mutants():
-    defined = {*vars(mutants_of_images), *vars(mutants_of_vectors)}
+    modules = (mutants_of_images, mutants_of_models, mutants_of_vectors)
+    defined = {name for module in modules for name in vars(module)}
     assert set(MUTANTS) <= defined
     assert len(MUTANTS) >= 40
 
