@@ -8,6 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from exercises import (
+    beta_vae,
+    beta_vae_betas,
+    beta_vae_downstream,
+    beta_vae_interpolation,
+    beta_vae_sweep,
     ex01_autoencoder,
     ex01b_dead_starts,
     ex02_latent_space,
@@ -21,6 +26,11 @@ from exercises import (
     ex07c_nats,
     ex08_denoising,
     ex08b_map,
+    fashion_vae,
+    fashion_vae_latents,
+    loss_terms,
+    pca_ae_vae,
+    pca_linear,
 )
 from exercises.common import Settings, add_flags, run_stoppable, to_settings
 from exercises.report import write_report
@@ -40,6 +50,22 @@ EXERCISES = (
     (ex08_denoising, ("ex08_fig11", "ex08_table")),
     (ex08b_map, ("ex08_fig12", "ex08_fig13", "ex08_beta", "ex08_inpainting")),
     (ex01b_dead_starts, ("ex01_dead_starts",)),
+    (beta_vae, ("beta_vae_ae",)),
+    (
+        beta_vae_betas,
+        ("beta_vae_0", "beta_vae_10", "beta_vae_0_1", "beta_vae_0_01", "beta_vae_0_2"),
+    ),
+    (beta_vae_sweep, ("beta_vae_sweep", "beta_vae_chosen")),
+    (beta_vae_interpolation, ("beta_vae_interpolation", "beta_vae_smoothness")),
+    (beta_vae_downstream, ("beta_vae_downstream",)),
+    (loss_terms, ("loss_terms",)),
+    (pca_linear, ("pca_linear",)),
+    (pca_ae_vae, ("pca_ae_grid", "pca_vae_grid", "pca_scatters")),
+    (fashion_vae, ("fashion_vae_loss", "fashion_vae_reconstructions")),
+    (
+        fashion_vae_latents,
+        ("fashion_vae_samples", "fashion_vae_traversals", "fashion_vae_classes"),
+    ),
 )
 GALLERY = Path(__file__).with_name("gallery")
 GALLERY_BYTES = 150_000

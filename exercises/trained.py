@@ -51,7 +51,8 @@ class Recipe:
         schedule = ", cosine decay" if self.cosine else ""
         best = ", best epoch kept" if self.keep_best else ""
         rate, batch = self.learning_rate, self.batch_size
-        return f"{self.epochs} epochs{best}, Adam {rate:g}{schedule}, batch {batch}"
+        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
+        return f"{epochs}{best}, Adam {rate:g}{schedule}, batch {batch}"
 
     def optimizer(self, samples: int) -> Adam:
         """A fresh optimiser for that many training samples."""
@@ -70,17 +71,18 @@ def train(
     validation: Data,
     first_look: int | None = None,
     measure: Callable[[], dict[str, float]] | None = None,
+    renew: Callable[[np.random.Generator], Data] | None = None,
 ) -> History:
     """Train ``model`` in place, or load it; the loss on ``validation`` is recorded.
 
     With ``first_look``, training that starts from nothing stops after so many epochs; calling
-    again without it goes on to the end. ``measure`` is called after every epoch.
+    again without it goes on to the end. ``measure`` and ``renew`` are those of `fit`.
     """
     key = hashlib.sha256(f"{recipe} {settings.seed} {loss.__name__}".encode())
     key.update("\n".join(map(_describe, all_parts(model))).encode())
     for array in (*model.params.values(), *model.state.values(), *data, *validation):
         key.update(np.ascontiguousarray(array).data)
-    key.update(_code_digest())
+    key.update(_code_digest() + (b"" if renew is None else b"renewed"))
     path = settings.out / "models" / f"{name}-{key.hexdigest()[:12]}.npz"
     if path.exists():
         print(f"  {name}: going on from {path}", flush=True)
@@ -96,6 +98,7 @@ def train(
         batch_size=recipe.batch_size,
         seed=settings.seed,
         validation=validation,
+        renew=renew,
         measure=measure,
         patience=recipe.epochs if recipe.keep_best else None,
         checkpoint=path,

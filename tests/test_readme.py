@@ -49,6 +49,14 @@ def test_results_are_those_of_the_gallery():
     loss, plane = gallery_numbers("ex07_fig8"), gallery_numbers("ex07_comparison")
     vae, search = plane["VAE, extent of codes"], gallery_numbers("ex08_fig13")
     denoised = gallery_numbers("ex08_table")["mse_[-1,1]"]
+    copier, sweep = gallery_numbers("beta_vae_ae"), gallery_numbers("beta_vae_sweep")
+    collapsed = gallery_numbers("beta_vae_10")["test_mse_sampled"] / copier["mean_image_test_mse"]
+    accepted = [
+        100 * numbers["accepted_share"]
+        for numbers in (gallery_numbers("beta_vae_chosen"), sweep["autoencoder"])
+    ]
+    linear, clothes = gallery_numbers("pca_linear")["linear"], gallery_numbers("pca_scatters")
+    fashion = gallery_numbers("fashion_vae_loss")["Fashion-MNIST"]["train"]["total"]
     dead, later = starts["Glorot, bias 0"], starts["Glorot, after 150 iterations"]
     rows = {
         "Fig 2, test MSE after 10 epochs": f"{curves['test_mse_[-1,1]']:.4f}",
@@ -62,11 +70,19 @@ def test_results_are_those_of_the_gallery():
         "digits read on Fig 5": str(len(tiles["digits_covered"])),
         "SSE + 2.56 KL after 30 epochs": f"{loss['test_total']:.2f}",
         "digits read on Fig 10": str(len(vae["digits_covered"])),
-        "1-NN on the VAE's codes": f"{vae['1-NN_macro_percent']:.1f} %",
+        "1-NN on the VAE's codes, mean": f"{vae['1-NN_macro_percent']:.1f} %",
         "ELBO at 28x28": f"{gallery_numbers('ex07_nats')['28 x 28']['negative_elbo']:.1f}",
         "VAE of noisy digits": f"{denoised['VAE-16 of noisy, w = 2.56']:.4f}",
         "MAP with the same decoder": f"{denoised['MAP, w = 2.56']:.4f}",
         "MAP objective of ten digits": f"{search['adam_start_and_end_[-1,1]'][1]:.0f}",
+        "`beta_vae` |": f"{copier['test_mse']:.4f}",
+        "MSE at beta 10": f"{collapsed:.3f}",
+        "`beta_vae_sweep` |": f"{sweep['chosen_beta']:g}",
+        "its samples that a classifier accepts": f"{accepted[0]:.1f} %",
+        "those of the autoencoder": f"{accepted[1]:.1f} %",
+        "MSE of the linear one": f"{linear['train_mse_ratio']:.4f}",
+        "1-NN on the VAE's codes of clothes": f"{clothes['VAE']['1-NN_macro_percent']:.1f} %",
+        "SSE + 5 KL after 20 epochs": f"{fashion:.2f}",
     }
     for name, measured in rows.items():
         (line,) = [line for line in README.splitlines() if name in line]

@@ -1,0 +1,63 @@
+"""Training on pairs that are drawn anew for every epoch."""
+
+from __future__ import annotations
+
+import copy
+import time
+
+import numpy as np
+
+from exercises.common import Settings
+from exercises.image_separation_data import Halves, draw_pairs
+from exercises.trained import Recipe, train
+from nnscratch.layers import Layer
+from nnscratch.losses import mse
+from nnscratch.training import Array, Data, History, Loss
+
+PAIRS = 1024  # an epoch; of 1,000 images, each is in two pairs or in three
+WATCHED_PAIRS = 100  # test pairs measured after every epoch
+
+
+def mse_of_both(y: Array, target: Array) -> tuple[float, Array]:
+    """MSE1 + MSE2, which is twice the mean over both images."""
+    value, dy = mse(y, target)
+    return 2 * value, 2 * dy
+
+
+def train_on_pairs(
+    settings: Settings,
+    name: str,
+    model: Layer,
+    loss: Loss,
+    recipe: Recipe,
+    sets: Halves,
+    unseen: Halves,
+) -> History:
+    """Train ``model`` in place to give back both images of fresh random pairs, or load it.
+
+    The loss on some pairs of ``unseen`` images is recorded.
+    """
+
+    def renew(rng: np.random.Generator) -> Data:
+        return draw_pairs(sets, pairs_per_epoch(settings), rng)
+
+    first = renew(np.random.default_rng(settings.seed))
+    watched = draw_pairs(unseen, WATCHED_PAIRS, np.random.default_rng(settings.seed))
+    return train(settings, name, model, loss, recipe, first, watched, renew=renew)
+
+
+def pairs_per_epoch(settings: Settings) -> int:
+    """A few for a smoke test."""
+    return 64 if settings.quick else PAIRS
+
+
+def hours(model: Layer, recipe: Recipe, pairs: int) -> float:
+    """How long training will take in all, from the time of one step."""
+    probe = copy.deepcopy(model)
+    average = np.zeros((recipe.batch_size, *model.input_shape), model.dtype)
+    seconds = 0.0
+    for _ in range(3):  # the last one counts: the first may compile
+        started = time.perf_counter()
+        probe.backward(probe.forward(average, training=True))
+        seconds = time.perf_counter() - started
+    return recipe.epochs * -(-pairs // recipe.batch_size) * seconds / 3600
