@@ -98,7 +98,7 @@ def figure_10(settings: Settings) -> None:
     ticks = np.linspace(-PRIOR_RANGE, PRIOR_RANGE, STEPS)
     extents = {"within 3 sd of the prior": (ticks, ticks)}
     extents["over the extent of the test codes"] = axis_values(codes(settings)[1])
-    figure = new_figure(7.6, 4.1, "What the decoder of the VAE draws where")
+    figure = new_figure(7.2, 3.9, "What the decoder of the VAE draws where")
     for axis, (name, (horizontal, vertical)) in zip(
         figure.subplots(1, 2), extents.items(), strict=True
     ):

@@ -92,7 +92,7 @@ def figure_13(settings: Settings) -> None:
     for (name, total), color in zip(totals.items(), ("C0", "C1"), strict=True):
         axis.plot(total, color, label=f"{name}, to {total[-1]:.1f}")
     axis.axhline(floor, color="0.5", ls=":", label=f"expected squared noise, {floor:.0f}")
-    axis.set(xlabel="iteration", ylabel="objective, pixels in [0, 1]", yscale="log")
+    axis.set(xlabel="iteration", ylabel="objective, pixels in [0, 1]")
     axis.legend(fontsize=8)
     to_adams = int(np.argmax(totals["L-BFGS"] <= 1.001 * totals["Adam"][-1]))
     reached = totals["L-BFGS"][-1] <= 1.001 * totals["Adam"][-1]
