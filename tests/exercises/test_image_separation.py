@@ -163,7 +163,7 @@ def test_full_announces_how_long_it_takes(settings, capsys, monkeypatch):
     one = replace(settings, epochs=1)
     model, stamp = image_separation.trained(one, "U-Net", full=True)
     assert "hours in all" in capsys.readouterr().out
-    assert "1 epochs, Adam 0.001, batch 32" in stamp
+    assert "1 epoch, Adam 0.001, batch 32" in stamp
     assert model.built_shape == (32, 32, 2)
     assert image_separation.recipe(replace(settings, epochs=None), True).epochs == 1250
 
