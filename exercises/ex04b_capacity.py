@@ -48,7 +48,7 @@ def plain_recipe(settings: Settings) -> Recipe:
     """What all nets have in common."""
     if len(mnist32(settings).x_train) == 60_000:
         return Recipe(1e-3, 64, settings.epochs or 10)
-    return Recipe(1e-3, 32, settings.epochs or (2 if settings.quick else 15))
+    return Recipe(1e-3, 32, settings.epochs or (2 if settings.quick else 8))
 
 
 def variants(settings: Settings) -> dict[str, tuple[Sequential, Recipe]]:

@@ -73,7 +73,7 @@ def recipe(settings: Settings, kl_weight: float) -> Recipe:
     """
     if len(mnist32(settings).x_train) == 60_000:
         return Recipe(1e-3, 64, settings.epochs or (10 if kl_weight > 1 else 5), cosine=True)
-    return Recipe(1e-3, 32, settings.epochs or (1 if settings.quick else 30), cosine=True)
+    return Recipe(1e-3, 32, settings.epochs or (1 if settings.quick else 12), cosine=True)
 
 
 @functools.cache
