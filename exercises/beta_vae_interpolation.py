@@ -20,10 +20,10 @@ from exercises.beta_vae_sweep import chosen
 from exercises.common import (
     Page,
     Settings,
-    add_flags,
     mnist28,
     publish,
     run_stoppable,
+    script_parser,
     to_settings,
 )
 from exercises.ex05_generator import nearest_image_mse
@@ -257,10 +257,7 @@ def pair_of_digits(text: str) -> tuple[int, int]:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_flags(parser)
+    parser = script_parser(__doc__)
     default = " ".join(f"{a}-{b}" for a, b in PAIRS)
     parser.add_argument("--pairs", nargs="+", type=pair_of_digits, default=PAIRS, metavar="A-B",
                         help=f"labels to walk between ({default})")  # fmt: skip

@@ -173,12 +173,18 @@ def to_settings(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
     return Settings(options.data, options.epochs, options.seed, options.out, options.quick)
 
 
-def run_as_script(run: Callable[[Settings], None], description: str) -> None:
-    """The ``main`` of an exercise script."""
+def script_parser(description: str) -> argparse.ArgumentParser:
+    """The command line of an exercise script, to which flags of its own may be added."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_flags(parser)
+    return parser
+
+
+def run_as_script(run: Callable[[Settings], None], description: str) -> None:
+    """The ``main`` of an exercise script."""
+    parser = script_parser(description)
     settings = to_settings(parser, parser.parse_args())
     run_stoppable(lambda: run(settings))
 

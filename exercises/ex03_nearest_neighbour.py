@@ -14,7 +14,7 @@ import numpy as np
 from exercises.common import Page, Settings, mnist32, publish, run_as_script
 from exercises.ex01_autoencoder import trained
 from exercises.ex02_latent_space import codes
-from nnscratch.metrics import nearest_neighbour_labels
+from nnscratch.metrics import nearest_neighbour_labels, silhouettes
 from nnscratch.plotting import DIGIT_COLORS, new_figure
 from nnscratch.training import Array
 
@@ -87,6 +87,17 @@ def run(settings: Settings) -> None:
 def accuracy_per_digit(labels: Array, predicted: Array) -> Array:
     """Share of each digit's images that were classified correctly."""
     return np.array([(predicted[labels == digit] == digit).mean() for digit in range(10)])
+
+
+def class_separation(
+    train_codes: Array, y_train: Array, codes: Array, labels: Array
+) -> dict[str, float]:
+    """How well the classes keep apart among codes (N, d); 1-NN is against the training codes."""
+    predicted = nearest_neighbour_labels(train_codes, y_train, codes)
+    return {
+        "silhouette": silhouettes(codes, labels).mean(),
+        "1-NN_macro_percent": 100 * accuracy_per_digit(labels, predicted).mean(),
+    }
 
 
 def chance_level(y_train: Array, labels: Array, predicted: Array) -> dict[str, Array]:

@@ -13,15 +13,19 @@ import time
 from typing import Any
 
 import numpy as np
-from matplotlib.patches import Circle
 
 from exercises import ex01_autoencoder, ex02_latent_space
 from exercises.common import Page, Settings, mnist32, publish, run_as_script
-from exercises.ex03_nearest_neighbour import accuracy_per_digit
+from exercises.ex03_nearest_neighbour import class_separation
 from exercises.ex05_generator import STEPS, axis_values, decode, grid_of_codes, measure_grid
 from exercises.ex07_vae import means, trained
-from nnscratch.metrics import nearest_neighbour_labels, silhouettes
-from nnscratch.plotting import decoded_grid, digit_legend, new_figure, scatter_codes
+from nnscratch.plotting import (
+    decoded_grid,
+    digit_legend,
+    new_figure,
+    prior_circles,
+    scatter_codes,
+)
 from nnscratch.training import Array
 
 PRIOR_RANGE = 3.0  # the grid of Figure 10 reaches so many standard deviations
@@ -50,11 +54,7 @@ def figure_9(settings: Settings) -> None:
     figure = new_figure(10, 5, "The codes of the test digits: VAE and autoencoder")
     left, right = figure.subplots(1, 2)
     scatter_codes(left, test, data.y_test, size)
-    for radius in (1, 2):
-        left.add_patch(Circle((0, 0), radius, fill=False, color="0.2", lw=1))
-        left.annotate(f"{radius} sd of the prior", (0, radius), (0, 2), ha="center", fontsize=7,
-                      textcoords="offset points",
-                      bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1})  # fmt: skip
+    prior_circles(left)
     left.set_title("VAE, mu", fontsize=9)
     left.set_aspect("equal", adjustable="datalim")
     scatter_codes(right, ex02_latent_space.codes(settings)[1], data.y_test, size)
@@ -134,12 +134,10 @@ def measured_generators(settings: Settings) -> dict[str, dict[str, Any]]:
     }  # fmt: skip
     results = {}
     for name, (decoder, (train, test), axes) in planes.items():
-        predicted = nearest_neighbour_labels(train, data.y_train, test)
         grid = grid_of_codes(*axes)
         results[name] = {
             **measure_grid(settings, decode(decoder, grid), grid, train),
-            "1-NN_macro_percent": 100 * accuracy_per_digit(data.y_test, predicted).mean(),
-            "silhouette": silhouettes(test, data.y_test).mean(),
+            **class_separation(train, data.y_train, test, data.y_test),
         }
     return results
 

@@ -121,10 +121,10 @@ def traversals(settings: Settings) -> None:
 def separation(z_train: Array, y_train: Array, z: Array, y: Array) -> dict[str, Any]:
     """How well the classes keep apart among codes (N, d); 1-NN is against the training codes."""
     predicted = nearest_neighbour_labels(z_train, y_train, z)
-    per_class = silhouettes(z, y)
+    accuracy, per_class = accuracy_per_digit(y, predicted), silhouettes(z, y)
     return {
-        "1-NN_macro_percent": 100 * accuracy_per_digit(y, predicted).mean(),
-        "1-NN_percent_per_class": 100 * accuracy_per_digit(y, predicted),
+        "1-NN_macro_percent": 100 * accuracy.mean(),
+        "1-NN_percent_per_class": 100 * accuracy,
         "silhouette": per_class.mean(),
         "silhouette_per_class": [per_class[y == label].mean() for label in range(10)],
         "confusion": confusion(y, predicted, 10),

@@ -9,13 +9,12 @@ other networks and with none, `image_separation_more_data` asks whether more ima
 
 from __future__ import annotations
 
-import argparse
 import functools
 import time
 
 import numpy as np
 
-from exercises.common import Page, Settings, add_flags, publish, run_stoppable, to_settings
+from exercises.common import Page, Settings, publish, run_stoppable, script_parser, to_settings
 from exercises.image_separation_data import (
     Halves,
     draw_pairs,
@@ -179,10 +178,7 @@ def why(settings: Settings, full: bool) -> str:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_flags(parser)
+    parser = script_parser(__doc__)
     parser.add_argument(
         "--full", action="store_true", help="the U-Net as in the report, which takes hours"
     )

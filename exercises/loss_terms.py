@@ -14,15 +14,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import Circle
 
 from exercises.common import Page, Settings, mnist32, publish, run_as_script
-from exercises.ex03_nearest_neighbour import accuracy_per_digit
+from exercises.ex03_nearest_neighbour import class_separation
 from exercises.ex07_vae import KL_WEIGHT, means, vae
 from exercises.trained import Recipe, train
-from nnscratch.metrics import nearest_neighbour_labels, silhouettes
 from nnscratch.models import VAE, NegativeELBO, elbo_terms
-from nnscratch.plotting import digit_legend, new_figure, scatter_codes
+from nnscratch.plotting import digit_legend, new_figure, prior_circles, scatter_codes
 from nnscratch.training import Array
 
 CELLS = 20  # an axis, to see how much of the plane the codes leave empty
@@ -81,15 +79,13 @@ def measure(settings: Settings, model: VAE, test: Array) -> dict[str, Any]:
     data = mnist32(settings)
     terms = elbo_terms(model, data.x_test, np.random.default_rng(0))
     logvar = model.encode(data.x_test[:1000])[1]
-    predicted = nearest_neighbour_labels(means(model, data.x_train), data.y_train, test)
     return {
         "code_sd": test.std(axis=0, dtype=np.float64),
         "sampling_sd": np.median(np.exp(logvar / 2)),
         "kl": terms["kl"],
         "sse_at_mu": terms["reconstruction_at_mu"],
         "sse_at_a_sample": terms["reconstruction"],
-        "silhouette": silhouettes(test, data.y_test).mean(),
-        "1-NN_macro_percent": 100 * accuracy_per_digit(data.y_test, predicted).mean(),
+        **class_separation(means(model, data.x_train), data.y_train, test, data.y_test),
         "empty_cells_percent": empty_cells(test),
     }
 
@@ -99,17 +95,6 @@ def empty_cells(z: Array) -> float:
     limits = np.percentile(z, [1, 99], axis=0).T  # (axes, 2)
     counts, _ = np.histogramdd(z, bins=CELLS, range=limits.tolist())
     return 100 * float((counts == 0).mean())
-
-
-def prior_circles(axis: Axes) -> None:
-    """Circles at one and two standard deviations of the prior, named where they are in sight."""
-    for radius in (1, 2):
-        axis.add_patch(Circle((0, 0), radius, fill=False, color="0.2", lw=1))
-        axis.annotate(
-            f"{radius} sd of the prior", (0, radius), (0, 2), ha="center", fontsize=7,
-            textcoords="offset points", annotation_clip=True,
-            bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1},
-        )  # fmt: skip
 
 
 def square_limits(axis: Axes, z: Array) -> None:

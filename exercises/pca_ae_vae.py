@@ -18,17 +18,21 @@ from matplotlib.axes import Axes
 
 from exercises import pca_linear
 from exercises.common import Page, Settings, fashion, publish, run_as_script
-from exercises.ex03_nearest_neighbour import accuracy_per_digit
+from exercises.ex03_nearest_neighbour import class_separation
 from exercises.ex05_generator import decode, grid_of_codes, nearest_image_mse
 from exercises.ex07_vae import means
-from exercises.loss_terms import prior_circles
 from exercises.trained import train
 from nnscratch.layers import Dense, Flatten, ReLU, Reshape, Sequential
 from nnscratch.layers.activations import sigmoid
 from nnscratch.losses import binary_crossentropy
-from nnscratch.metrics import nearest_neighbour_labels, silhouettes
 from nnscratch.models import VAE, NegativeELBO, elbo_terms
-from nnscratch.plotting import decoded_grid, digit_legend, new_figure, scatter_codes
+from nnscratch.plotting import (
+    decoded_grid,
+    digit_legend,
+    new_figure,
+    prior_circles,
+    scatter_codes,
+)
 from nnscratch.training import Array, predict
 
 CANVAS = np.linspace(-4, 4, 21)  # of both axes, as in the report
@@ -199,11 +203,7 @@ def clearer_answer(measured: dict[str, dict[str, Any]]) -> str:
 def measure_codes(settings: Settings, name: str) -> dict[str, float]:
     """How well the classes keep apart in a plane of codes."""
     data, (train_codes, test_codes) = fashion(settings), codes(settings)[name]
-    predicted = nearest_neighbour_labels(train_codes, data.y_train, test_codes)
-    return {
-        "silhouette": silhouettes(test_codes, data.y_test).mean(),
-        "1-NN_macro_percent": 100 * accuracy_per_digit(data.y_test, predicted).mean(),
-    }
+    return class_separation(train_codes, data.y_train, test_codes, data.y_test)
 
 
 def scatters(settings: Settings) -> None:

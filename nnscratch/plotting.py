@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Circle
 from matplotlib.ticker import LogLocator, MaxNLocator
 from PIL import Image
 
@@ -103,6 +104,17 @@ def scatter_codes(axis: Axes, codes: Array, labels: Array, size: float = 3.0) ->
         alpha=0.6,
     )
     axis.set(xlabel="code axis 1", ylabel="code axis 2")
+
+
+def prior_circles(axis: Axes) -> None:
+    """Circles at one and two standard deviations of the prior, named where they are in sight."""
+    for radius in (1, 2):
+        axis.add_patch(Circle((0, 0), radius, fill=False, color="0.2", lw=1))
+        axis.annotate(
+            f"{radius} sd of the prior", (0, radius), (0, 2), ha="center", fontsize=7,
+            textcoords="offset points", annotation_clip=True,
+            bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1},
+        )  # fmt: skip
 
 
 def decoded_grid(axis: Axes, images: Array, horizontal: Array, vertical: Array) -> None:
