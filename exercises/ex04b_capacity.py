@@ -25,7 +25,7 @@ from nnscratch.plotting import label_losses, new_figure
 from nnscratch.training import History, Loss
 
 SQUARED = "16, squared error"
-LEARNED = 12_000  # images to learn from: with more, ten epochs are too few to overfit
+LEARNED = 8_000  # images to learn from: with more, ten epochs are too few to overfit
 MEASURED = 5_000  # of these, on which the curves are taken
 
 

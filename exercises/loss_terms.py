@@ -19,9 +19,10 @@ from exercises.common import Page, Settings, mnist32, publish, run_as_script
 from exercises.ex03_nearest_neighbour import class_separation
 from exercises.ex07_vae import KL_WEIGHT, means, vae
 from exercises.trained import Recipe, train
+from nnscratch.losses import mse
 from nnscratch.models import VAE, NegativeELBO, elbo_terms
 from nnscratch.plotting import digit_legend, new_figure, prior_circles, scatter_codes
-from nnscratch.training import Array
+from nnscratch.training import Array, evaluate
 
 CELLS = 20  # an axis, to see how much of the plane the codes leave empty
 
@@ -78,12 +79,13 @@ def measure(settings: Settings, model: VAE, test: Array) -> dict[str, Any]:
     """
     data = mnist32(settings)
     terms = elbo_terms(model, data.x_test, np.random.default_rng(0))
+    summed = functools.partial(mse, reduction="batch_mean")
     logvar = model.encode(data.x_test[:1000])[1]
     return {
         "code_sd": test.std(axis=0, dtype=np.float64),
         "sampling_sd": np.median(np.exp(logvar / 2)),
         "kl": terms["kl"],
-        "sse_at_mu": terms["reconstruction_at_mu"],
+        "sse_at_mu": evaluate(model, data.x_test, data.x_test, summed),
         "sse_at_a_sample": terms["reconstruction"],
         **class_separation(means(model, data.x_train), data.y_train, test, data.y_test),
         "empty_cells_percent": empty_cells(test),

@@ -214,19 +214,15 @@ def elbo_terms(
     Returns
     -------
     dict
-        ``reconstruction`` at a sample z of each image, ``reconstruction_at_mu``, and ``kl``; each
-        summed within an image and averaged over the images.
+        ``reconstruction``, at a sample z of each image, and ``kl``; each summed within an image
+        and averaged over the images. (At mu: `nnscratch.training.evaluate`.)
     """
-    totals = dict.fromkeys(("reconstruction", "reconstruction_at_mu", "kl"), 0.0)
+    totals = {"reconstruction": 0.0, "kl": 0.0}
     for start in range(0, len(x), batch_size):
         batch = x[start : start + batch_size]
         mu, logvar = model.encode(batch)
         noise = rng.standard_normal(mu.shape).astype(mu.dtype)
-        for key, z in (
-            ("reconstruction", mu + np.exp(logvar / 2) * noise),
-            ("reconstruction_at_mu", mu),
-        ):
-            y = model.decoder.forward(z)
-            totals[key] += reconstruction(y, batch, reduction="sum")[0]
+        y = model.decoder.forward(mu + np.exp(logvar / 2) * noise)
+        totals["reconstruction"] += reconstruction(y, batch, reduction="sum")[0]
         totals["kl"] += gaussian_kl(mu, logvar, reduction="sum")[0]
     return {key: total / len(x) for key, total in totals.items()}

