@@ -28,6 +28,9 @@ from exercises import (
     ex08b_map,
     fashion_vae,
     fashion_vae_latents,
+    image_separation,
+    image_separation_methods,
+    image_separation_more_data,
     loss_terms,
     pca_ae_vae,
     pca_linear,
@@ -66,6 +69,9 @@ EXERCISES = (
         fashion_vae_latents,
         ("fashion_vae_samples", "fashion_vae_traversals", "fashion_vae_classes"),
     ),
+    (image_separation, ("separation_train", "separation_test")),
+    (image_separation_methods, ("separation_table",)),
+    (image_separation_more_data, ("separation_more_data",)),
 )
 GALLERY = Path(__file__).with_name("gallery")
 GALLERY_BYTES = 150_000

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from exercises.common import Page, Settings, publish, run_as_script
-from exercises.image_separation import NETS, evaluation_pairs, sets, trained
+from exercises.image_separation import NETS, evaluation_pairs, outputs, sets, trained
 from exercises.image_separation_data import Halves, scores
 from nnscratch.plotting import new_figure
-from nnscratch.training import Array, predict
+from nnscratch.training import Array
 
 LEAST = 3  # per cent; what has less gets a bar of this length, for 0 has no place on a log scale
 
@@ -47,14 +47,14 @@ def outputs_of_all(settings: Settings, which: str) -> dict[str, Array]:
     average, _ = evaluation_pairs(settings, which)
     learned = sets(settings)["train"]
     mean = np.concatenate([x.mean(axis=0) for x in learned], axis=-1)  # (H, W, 2C)
-    outputs = {
+    results = {
         "average, twice": np.concatenate([average, average], axis=-1),
         "mean images": np.broadcast_to(mean, (len(average), *mean.shape)),
         "linear map": linear_map(learned, average),
     }
     for net in reversed(NETS):
-        outputs[net] = predict(trained(settings, net)[0], average, 100)
-    return outputs
+        results[net] = outputs(settings, net, which)
+    return results
 
 
 @functools.cache
@@ -63,8 +63,8 @@ def measured_methods(settings: Settings) -> dict[str, dict[str, Any]]:
     results: dict[str, dict[str, Any]] = {}
     for which in ("train", "test"):
         average, both = evaluation_pairs(settings, which)
-        for name, outputs in outputs_of_all(settings, which).items():
-            results.setdefault(name, {})[which] = scores(outputs, average, both)
+        for name, images in outputs_of_all(settings, which).items():
+            results.setdefault(name, {})[which] = scores(images, average, both)
     return results
 
 
@@ -125,9 +125,9 @@ def which_is_best(results: dict[str, dict[str, Any]]) -> str:
     agrees = "as" if order == list(NETS) else "unlike"
     by_heart = linear["train"]["error"] < results[order[0]]["train"]["error"]
     lesson = (
-        "known images can be told apart better than by any of the networks without seeing anything"
+        "for images that are known memory is enough, and none of the networks comes near it"
         if by_heart
-        else "the best network does better than knowing the images by heart in this way"
+        else "the best network does better than this way of knowing images by heart"
     )
     return (
         f"On pairs of training images, in per cent of the error of giving the average twice: "

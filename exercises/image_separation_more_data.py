@@ -21,12 +21,13 @@ from exercises.image_separation import IMAGES, sets
 from exercises.image_separation_data import draw_pairs, halves, photographs, scores
 from exercises.image_separation_nets import unet
 from exercises.image_separation_training import mse_of_both, pairs_per_epoch, train_on_pairs
+from exercises.image_separation_view import WhitenedPatches, separate
 from exercises.trained import Recipe
 from nnscratch.plotting import new_figure
-from nnscratch.training import History, predict
+from nnscratch.training import History
 
 SIZES = (IMAGES // 10, IMAGES, 5 * IMAGES, 10 * IMAGES)
-EPOCHS = 8
+EPOCHS = 20
 
 
 def recipe(settings: Settings) -> Recipe:
@@ -50,16 +51,17 @@ def measured(settings: Settings) -> dict[int, tuple[dict[str, dict[str, Any]], H
         images = 2 * len(learned.first)
         if images in results:  # there are no more
             continue
-        model = unet(learned.first.shape[1:], settings.seed)
+        view = WhitenedPatches(learned)
+        model = unet(view.shape, settings.seed)
         name = f"u-net-{images}-images"
         history = train_on_pairs(
-            settings, name, model, mse_of_both, recipe(settings), learned, unseen
+            settings, name, model, mse_of_both, recipe(settings), view, learned, unseen
         )
         found = {}
         for which, pair_sets in (("train", learned), ("test", unseen)):
             rng = np.random.default_rng([settings.seed, 1])
             average, both = draw_pairs(pair_sets, 100 if settings.quick else 1000, rng)
-            found[which] = scores(predict(model, average, 100), average, both)
+            found[which] = scores(separate(model, view, average), average, both)
         results[images] = found, history
     return results
 
@@ -85,6 +87,7 @@ def more_data(settings: Settings) -> None:
              ylabel="error, % of that of giving the average twice")  # fmt: skip
     left.set_xticks(sizes, [f"{n:,}" for n in sizes])
     left.minorticks_off()
+    left.margins(y=0.12)
     trivial = results[sizes[0]][0]["test"]
     trivial_error = trivial["error"] / trivial["ratio"]
     for i, (n, (_, history)) in enumerate(results.items()):
@@ -96,7 +99,7 @@ def more_data(settings: Settings) -> None:
     right.yaxis.set_minor_formatter("{x:g}")
     for axis in (left, right):
         axis.axhline(100, color="0.4", lw=0.8, ls=":")
-        axis.legend(fontsize=7)
+        axis.legend(fontsize=7, loc="upper right")
     page = Page(
         "separation_more_data",
         "Separation: would more data fix the test set?",
@@ -139,6 +142,11 @@ def answer(results: dict[int, tuple[dict[str, dict[str, Any]], History]]) -> str
         "set. Counting the better order for each pair, it is "
         f"{100 * first['ratio_better_order']:.0f} % with {fewest:,} and "
         f"{100 * last['ratio_better_order']:.0f} % with {most:,} images."
+        + (
+            f" Of {most:,} images this many pairs do not even teach it to give back the average."
+            if scores_of[most]["train"]["ratio"] > 1
+            else ""
+        )
     )
 
 

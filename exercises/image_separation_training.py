@@ -9,6 +9,7 @@ import numpy as np
 
 from exercises.common import Settings
 from exercises.image_separation_data import Halves, draw_pairs
+from exercises.image_separation_view import View
 from exercises.trained import Recipe, train
 from nnscratch.layers import Layer
 from nnscratch.losses import mse
@@ -30,19 +31,25 @@ def train_on_pairs(
     model: Layer,
     loss: Loss,
     recipe: Recipe,
+    view: View,
     sets: Halves,
     unseen: Halves,
 ) -> History:
     """Train ``model`` in place to give back both images of fresh random pairs, or load it.
 
-    The loss on some pairs of ``unseen`` images is recorded.
+    It is given what ``view`` shows of their average. The loss on some pairs of ``unseen`` images
+    is recorded.
     """
 
+    def pairs(images: Halves, number: int, rng: np.random.Generator) -> Data:
+        average, both = draw_pairs(images, number, rng)
+        return view.look(average), view.target(both)
+
     def renew(rng: np.random.Generator) -> Data:
-        return draw_pairs(sets, pairs_per_epoch(settings), rng)
+        return pairs(sets, pairs_per_epoch(settings), rng)
 
     first = renew(np.random.default_rng(settings.seed))
-    watched = draw_pairs(unseen, WATCHED_PAIRS, np.random.default_rng(settings.seed))
+    watched = pairs(unseen, WATCHED_PAIRS, np.random.default_rng(settings.seed))
     return train(settings, name, model, loss, recipe, first, watched, renew=renew)
 
 

@@ -57,6 +57,11 @@ def test_results_are_those_of_the_gallery():
     ]
     linear, clothes = gallery_numbers("pca_linear")["linear"], gallery_numbers("pca_scatters")
     fashion = gallery_numbers("fashion_vae_loss")["Fashion-MNIST"]["train"]["total"]
+    separated = {
+        (method, which): f"{100 * found[which]['ratio']:.0f} %"
+        for method, found in gallery_numbers("separation_table").items()
+        for which in ("train", "test")
+    }
     dead, later = starts["Glorot, bias 0"], starts["Glorot, after 150 iterations"]
     rows = {
         "Fig 2, test MSE after 10 epochs": f"{curves['test_mse_[-1,1]']:.4f}",
@@ -83,6 +88,10 @@ def test_results_are_those_of_the_gallery():
         "MSE of the linear one": f"{linear['train_mse_ratio']:.4f}",
         "1-NN on the VAE's codes of clothes": f"{clothes['VAE']['1-NN_macro_percent']:.1f} %",
         "SSE + 5 KL after 20 epochs": f"{fashion:.2f}",
+        "its error on training images": separated["U-Net", "train"],
+        "on images never seen |": separated["U-Net", "test"],
+        "the autoencoder's error": separated["autoencoder", "train"],
+        "| the VAE's |": separated["VAE", "train"],
     }
     for name, measured in rows.items():
         (line,) = [line for line in README.splitlines() if name in line]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,9 +33,9 @@ class UNet(Composite):
         u_i = block_i([e_i, s_i])      [ , ] puts images side by side on the channel axis
         y = head(u_0)
 
-    The result is [y_1, y_2]. ``down``, ``bottleneck`` and ``block`` are two 3x3 convolutions, each
-    with batch normalisation and ReLU; ``pool`` is a 2x2 max pooling, ``up`` a transposed 2x2
-    convolution with stride 2, ``head`` a 1x1 convolution.
+    The result is [y_1, y_2]. ``down``, ``block`` and, if it is given as a number, ``bottleneck``
+    are two 3x3 convolutions, each with batch normalisation and ReLU; ``pool`` is a 2x2 max
+    pooling, ``up`` a transposed 2x2 convolution with stride 2, ``head`` a 1x1 convolution.
 
     Backward, step by step, with f' for the backward pass of f. What was put side by side is taken
     apart: dy = [dy_1, dy_2], and in each decoder ::
@@ -56,8 +57,9 @@ class UNet(Composite):
         H and W must be multiples of 2^L.
     filters : L numbers
         Of each level, largest image first.
-    bottleneck : int
-        Filters below the last level.
+    bottleneck : int, or layers
+        Filters of the two convolutions below the last level, or what to have in their place:
+        layers, which are copied, from the images there to images of the same height and width.
     seed : int or sequence of int
         Of all weights.
     dtype : float32 or float64
@@ -65,7 +67,8 @@ class UNet(Composite):
     Raises
     ------
     ValueError
-        If there is no level, or the images cannot be halved L times.
+        If there is no level, the images cannot be halved L times, or the bottleneck changes their
+        height or width.
 
     References
     ----------
@@ -77,12 +80,12 @@ class UNet(Composite):
         self,
         input_shape: Shape = (32, 32, 3),
         filters: Sequence[int] = (32, 64, 128, 256),
-        bottleneck: int = 512,
+        bottleneck: int | Sequence[Layer] = 512,
         seed: int | Sequence[int] = 0,
         dtype: DTypeLike = np.float32,
     ) -> None:
         super().__init__({})
-        self.filters, self.bottleneck_filters = tuple(filters), bottleneck
+        self.filters, self.low = tuple(filters), bottleneck
         if not self.filters:
             raise ValueError("filters is empty; a U-Net needs at least one level.")
         self.build(input_shape, np.random.default_rng(seed), dtype)
@@ -95,13 +98,19 @@ class UNet(Composite):
         self.pools: list[MaxPooling2D] = []
         shape = self.input_shape
         for width in self.filters:
-            self.downs.append(_two_convolutions(width, shape, rng, dtype))
+            self.downs.append(_chain(two_convolutions(width), shape, rng, dtype))
             self.pools.append(MaxPooling2D(2))
             shape = self.pools[-1].build(self.downs[-1].built_shape, rng, dtype)
-        self.bottleneck = _two_convolutions(self.bottleneck_filters, shape, rng, dtype)
+        low = two_convolutions(self.low) if isinstance(self.low, int) else copy.deepcopy(self.low)
+        self.bottleneck = _chain(low, shape, rng, dtype)
+        if self.bottleneck.built_shape[:-1] != shape[:-1]:
+            raise ValueError(
+                f"the bottleneck turns {shape} into {self.bottleneck.built_shape}; height and "
+                "width must stay, so that the decoders come up to the size of the skips."
+            )
         skips = [down.built_shape for down in self.downs]
-        low, C = self.bottleneck.built_shape, self.input_shape[-1]
-        self.decoders = [UNetDecoder(low, skips, C, rng, dtype) for _ in range(2)]
+        bottom, C = self.bottleneck.built_shape, self.input_shape[-1]
+        self.decoders = [UNetDecoder(bottom, skips, C, rng, dtype) for _ in range(2)]
         self.parts = {}
         for i, (down, pool) in enumerate(zip(self.downs, self.pools, strict=True)):
             self.parts |= {f"down{i}": down, f"pool{i}": pool}
@@ -182,7 +191,7 @@ class UNetDecoder(Composite):
         self.blocks: list[Sequential] = []
         for i, (H, W, C) in reversed(list(enumerate(skips))):
             self.ups.append(_chain([Conv2DTranspose(C, 2, strides=2)], low, rng, dtype))
-            self.blocks.append(_two_convolutions(C, (H, W, 2 * C), rng, dtype))
+            self.blocks.append(_chain(two_convolutions(C), (H, W, 2 * C), rng, dtype))
             self.parts |= {f"up{i}": self.ups[-1], f"block{i}": self.blocks[-1]}
             low = self.blocks[-1].built_shape
         self.head = self.parts["head"] = _chain([Conv2D(channels, 1)], low, rng, dtype)
@@ -206,14 +215,12 @@ class UNetDecoder(Composite):
         return du, dskips
 
 
-def _two_convolutions(
-    filters: int, input_shape: Shape, rng: np.random.Generator, dtype: DTypeLike
-) -> Sequential:
-    layers = [
+def two_convolutions(filters: int) -> list[Layer]:
+    """What there is at every level: 3x3 convolutions with batch normalisation and ReLU."""
+    return [
         *(Conv2D(filters, 3), BatchNormalization(), ReLU()),
         *(Conv2D(filters, 3), BatchNormalization(), ReLU()),
     ]
-    return _chain(layers, input_shape, rng, dtype)
 
 
 def _chain(

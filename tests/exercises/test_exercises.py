@@ -257,5 +257,8 @@ def test_gallery_is_whole_and_small():
     for name in NAMES:
         assert (GALLERY / f"{name}.png").stat().st_size <= GALLERY_BYTES
         record = json.loads((GALLERY / f"{name}.json").read_text(encoding="utf-8"))
-        assert "60,000 + 10,000 images" in record["stamp"]
+        images = (
+            "CIFAR-10, 10,000 + " if name.startswith("separation") else "60,000 + 10,000 images"
+        )
+        assert images in record["stamp"]
         assert record["settings"] == {"data": "full", "epochs": None, "seed": 0, "quick": False}

@@ -16,6 +16,7 @@ from exercises.common import Settings
 from exercises.image_separation_data import Halves, draw_pairs, halves, photographs, scores
 from exercises.image_separation_nets import autoencoder, report_unet, unet, vae
 from exercises.image_separation_training import mse_of_both, train_on_pairs
+from exercises.image_separation_view import Pixels, WhitenedPatches, separate
 from exercises.trained import Recipe
 from nnscratch import datasets
 from nnscratch.models import UNet
@@ -87,17 +88,64 @@ def test_loss_is_the_sum_of_both_errors():
     assert dy[0, 0, 0, 0] == pytest.approx(2 * (y - target)[0, 0, 0, 0] / (3 * 4 * 4 * 3))
 
 
-def test_networks_have_the_same_levels():
-    shape = (32, 32, 3)
+def test_networks_have_the_same_bottleneck():
+    shape = (8, 8, 3)
     nets = [make(shape, 0) for make in (unet, autoencoder, vae)]
-    assert all(net.built_shape == (32, 32, 6) for net in nets)
-    low = nets[0].bottleneck.built_shape
-    assert nets[1].encoder.built_shape == low
-    assert nets[2].encoder.built_shape == (low[0] * low[1] * low[2],)
-    full, default = report_unet(shape, 0), UNet()
+    assert all(net.built_shape == (8, 8, 6) for net in nets)
+    dense = nets[0].bottleneck.params["1.dense.W"].shape
+    for net in nets[1:]:
+        assert dense in {p.shape for p in net.encoder.params.values()}
+        assert net.encoder.built_shape == dense[1:]
+    full, default = report_unet((32, 32, 3), 0), UNet()
     assert {k: p.shape for k, p in full.params.items()} == {
         k: p.shape for k, p in default.params.items()
     }
+
+
+def test_whitened_images_are_orthonormal_so_that_sums_can_be_taken_apart():
+    learned = Halves(rng.random((10, 8, 8, 3)), rng.random((10, 8, 8, 3)))
+    view = WhitenedPatches(learned)
+    images = np.concatenate(learned)
+    white = view.look(images).reshape(20, -1)
+    np.testing.assert_allclose(white.mean(axis=0), 0, atol=1e-12)
+    products = white @ white.T / 20  # the mean is gone, so they lie 1/20 from a right angle
+    np.testing.assert_allclose(products, np.eye(20) - 1 / 20, atol=1e-9)
+    average, both = draw_pairs(learned, 10, rng)
+    halves_of_both = sum(view.look(x) for x in np.split(both, 2, axis=-1)) / 2
+    np.testing.assert_allclose(view.look(average), halves_of_both, atol=1e-9)
+
+
+def test_directions_without_variance_are_left_out():
+    alike = rng.random((1, 8, 8, 1)) + rng.random((40, 1, 1, 1)) * rng.random((1, 8, 8, 1))
+    view = WhitenedPatches(Halves(alike[:20], alike[20:]))
+    white = view.look(rng.random((5, 8, 8, 1))).reshape(5, -1)
+    assert np.linalg.matrix_rank(white) == 1
+
+
+def test_patches_are_cut_where_they_lie_and_put_back():
+    images = Halves(*rng.random((2, 4, 8, 12, 3)))
+    view, both = WhitenedPatches(images), rng.random((4, 8, 12, 6))
+    answer = view.target(both)
+    assert view.shape == (2, 3, 48)
+    assert answer.shape == (4, 2, 3, 96)
+    np.testing.assert_array_equal(answer[1, 1, 2, :48].reshape(4, 4, 3), both[1, 4:, 8:, :3])
+    np.testing.assert_array_equal(view.images(answer), both)
+    pixels = Pixels(images)
+    assert pixels.shape == (8, 12, 3)
+    for same in (pixels.look, pixels.target, pixels.images):
+        assert same(both) is both
+
+
+def test_a_net_that_answers_right_separates_perfectly(learned):
+    view = WhitenedPatches(learned)
+    average, both = draw_pairs(learned, 6, rng)
+
+    class Perfect:
+        def forward(self, x):
+            np.testing.assert_array_equal(x, view.look(average))
+            return view.target(both)
+
+    np.testing.assert_array_equal(separate(Perfect(), view, average), both)
 
 
 def test_linear_map_is_exact_on_pairs_it_knows():
@@ -113,7 +161,9 @@ def test_linear_map_is_exact_on_pairs_it_knows():
 def train(settings, learned, epochs, name):
     model = UNet((16, 16, 1), (4,), 4)
     recipe = Recipe(1e-2, 16, epochs)
-    history = train_on_pairs(settings, name, model, mse_of_both, recipe, learned, learned)
+    history = train_on_pairs(
+        settings, name, model, mse_of_both, recipe, Pixels(learned), learned, learned
+    )
     return model, history
 
 
@@ -159,7 +209,9 @@ def test_photographs_are_taken_where_they_are_at_hand(monkeypatch):
 
 def test_full_announces_how_long_it_takes(settings, capsys, monkeypatch):
     """And trains the report's network, here for one epoch on a few pairs."""
-    monkeypatch.setattr(image_separation, "report_unet", unet)
+    monkeypatch.setattr(
+        image_separation, "report_unet", lambda shape, seed: UNet(shape, (4,), 4, seed)
+    )
     one = replace(settings, epochs=1)
     model, stamp = image_separation.trained(one, "U-Net", full=True)
     assert "hours in all" in capsys.readouterr().out

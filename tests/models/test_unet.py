@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from nnscratch.gradcheck import check_gradients
+from nnscratch.gradcheck.cases import unsettle
 from nnscratch.gradcheck.model_cases import small_unet
+from nnscratch.layers import BatchNormalization, Dense, Flatten, ReLU, Reshape
 from nnscratch.layers.base import all_parts
 from nnscratch.layers.fusion import parameter_gradients_only
 from nnscratch.losses import mse
@@ -92,6 +94,21 @@ def test_one_level_and_oblong_images():
     assert check_gradients(model, x, training=True).ok
 
 
+def dense_bottleneck(low=(2, 2, 2)):
+    widen = Dense(int(np.prod(low)))
+    return [Flatten(), Dense(5), BatchNormalization(), ReLU(), widen, Reshape(low)]
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_gradients_are_right_with_layers_as_bottleneck(x, training):
+    model = UNet((4, 4, 2), (3,), dense_bottleneck(), seed=2, dtype=np.float64)
+    assert kinds(model.bottleneck)[1:] == [layer.name for layer in dense_bottleneck()]
+    assert model.decoders[0].parts["up0"].input_shape == (2, 2, 2)
+    unsettle(model, np.random.default_rng(3))
+    report = check_gradients(model, x, training=training)
+    assert report.ok, str(report)
+
+
 def test_training_leaves_out_only_the_gradient_of_the_images(x):
     model, dy = small_unet(), np.random.default_rng(2).standard_normal((6, 4, 4, 4))
     model.forward(x, training=True)
@@ -155,6 +172,7 @@ def test_build_draws_anew_for_another_shape(x):
         (((32, 32, 3), (8, 0)), "must be an int >= 1"),
         (((32, 32, 3), (8,), 0), "must be an int >= 1"),
         ((32,), "must be a tuple of positive ints"),
+        (((4, 4, 1), (2,), dense_bottleneck((4, 1, 2))), "height and width must stay"),
     ],
 )
 def test_what_cannot_be_built(arguments, words):
