@@ -7,7 +7,10 @@ so that a crash leaves either the old checkpoint or the new one.
 
 from __future__ import annotations
 
+import math
 import os
+import shutil
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -20,6 +23,16 @@ from nnscratch.optimizers import Optimizer
 Array = np.ndarray
 
 
+class DamagedCheckpoint(ValueError):
+    """The file is not a whole checkpoint."""
+
+
+def previous(path: str | Path) -> Path:
+    """Where the checkpoint that was at ``path`` before the latest one is kept."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
+
+
 def save_checkpoint(
     path: str | Path,
     model: Layer,
@@ -27,6 +40,8 @@ def save_checkpoint(
     run: Mapping[str, Array] | None = None,
 ) -> None:
     """Write a model and, if given, its optimiser and the arrays of ``run`` to ``path``.
+
+    What was there before is kept beside it, see `previous`.
 
     Raises
     ------
@@ -43,11 +58,21 @@ def save_checkpoint(
             np.savez(file, **arrays)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
+            if path.exists():
+                _keep(path)
     except OSError as error:
         raise OSError(
             f"cannot write the checkpoint {path}: {error}. Give a folder that you may write to, "
             "on a disk with space left."
         ) from error
+
+
+def _keep(path: Path) -> None:
+    with written_whole(previous(path)) as beside:
+        try:
+            os.link(path, beside)
+        except OSError:  # no hard links on this file system
+            shutil.copyfile(path, beside)
 
 
 def load_checkpoint(
@@ -65,9 +90,10 @@ def load_checkpoint(
     ------
     FileNotFoundError, PermissionError
         If there is no such file, or it may not be read.
+    DamagedCheckpoint
+        If the file is not a whole checkpoint. No more memory is taken than the file has bytes.
     ValueError
-        If the file is damaged, or is of a model with other parameters; the sentence names the
-        first difference.
+        If it is of a model with other parameters; the sentence names the first difference.
     """
     groups = _read(Path(path))
     for group, arrays in (("params", model.params), ("state", model.state)):
@@ -87,6 +113,7 @@ def load_checkpoint(
 def _read(path: Path) -> dict[str, dict[str, Array]]:
     groups: dict[str, dict[str, Array]] = {"params": {}, "state": {}, "optimizer": {}, "run": {}}
     try:
+        _check_sizes(path)
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             for name in file.files:
                 group, key = name.split("/", 1)
@@ -94,11 +121,27 @@ def _read(path: Path) -> dict[str, dict[str, Array]]:
     except (FileNotFoundError, PermissionError):
         raise
     except Exception as error:  # damaged bytes make the zip and npy readers raise almost anything
-        raise ValueError(
+        raise DamagedCheckpoint(
             f"{path} is not a whole checkpoint ({error}); it was damaged or is another kind of "
             "file. Delete it to start again."
         ) from error
     return groups
+
+
+def _check_sizes(path: Path) -> None:
+    """Raise a ValueError if an array is said to be larger than the file that it should lie in.
+
+    NumPy takes the memory that the header of an array asks for before it reads the numbers.
+    """
+    size = path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            with archive.open(entry) as file:
+                if np.lib.format.read_magic(file) != (1, 0):
+                    raise ValueError(f"{entry.filename} is of another version of the format")
+                shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            if math.prod(shape) * dtype.itemsize > min(entry.file_size, size):
+                raise ValueError(f"{entry.filename} claims {shape} numbers, more than there are")
 
 
 def _check_fit(path: str | Path, saved: dict[str, Array], wanted: dict[str, Array]) -> None:

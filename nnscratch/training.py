@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from nnscratch.checkpoint import load_checkpoint, save_checkpoint
+from nnscratch.checkpoint import DamagedCheckpoint, load_checkpoint, previous, save_checkpoint
 from nnscratch.data_checks import Loss, check_data, check_samples, checksum_of, slices
+from nnscratch.divergence import all_finite, first_not_finite
 from nnscratch.files import check_writable
 from nnscratch.layers.base import Layer
 from nnscratch.layers.fusion import parameter_gradients_only
@@ -111,7 +113,13 @@ def fit(
         Before any work: no samples, lengths that differ, a wrong shape or dtype, numbers that
         are not finite, targets that the loss refuses, a checkpoint of another run.
     FloatingPointError
-        If the loss stops being finite; the latest checkpoint is kept.
+        At the first step whose loss or gradients are not finite; the sentence names the layer
+        that they come from. The latest checkpoint is kept.
+
+    Warns
+    -----
+    UserWarning
+        If the checkpoint is damaged; training then goes on from the one before it.
     """
     epochs, batch_size = check_count(epochs, "epochs"), check_count(batch_size, "batch_size")
     _check_arguments(optimizer, validation, patience)
@@ -129,7 +137,7 @@ def fit(
     if checkpoint is not None:
         check_writable(Path(checkpoint).parent)
         if Path(checkpoint).exists():
-            run.load(checkpoint)
+            run.load_latest(Path(checkpoint))
             run.check_not_past(epochs)
     history = run.history
     with parameter_gradients_only(model), tqdm(
@@ -181,8 +189,12 @@ def _train_epoch(
         y = model.forward(x[batch], training=True)
         value, dy = loss(y, target[batch])
         if not np.isfinite(value):
-            raise run.divergence(f"the loss became {value}")
+            where = first_not_finite(model, x[batch], target[batch], loss)
+            raise run.divergence(f"the loss became {value}, {where},")
         model.backward(dy)
+        if not all_finite(*model.grads.values()):
+            where = first_not_finite(model, x[batch], target[batch], loss)
+            raise run.divergence(f"a gradient became NaN or infinite, {where},")
         optimizer.step(model.params, model.grads)
         total += value * len(batch)
         bar.set_postfix_str(f"loss {total / (start + len(batch)):.4g}", refresh=False)
@@ -249,7 +261,17 @@ class _Run:
         run |= {f"best/{key}": array for key, array in self.best.items()}
         save_checkpoint(path, self.model, self.optimizer, run)
 
-    def load(self, path: str | Path) -> None:
+    def load_latest(self, path: Path) -> None:
+        """The checkpoint or, if it is damaged, the one before."""
+        try:
+            self.load(path)
+        except DamagedCheckpoint as error:
+            if not previous(path).exists():
+                raise
+            self.load(previous(path))
+            warnings.warn(f"{error} Went on from {previous(path)}.", stacklevel=3)
+
+    def load(self, path: Path) -> None:
         run = load_checkpoint(path, self.model, self.optimizer, self._check_settings)
         self.rng.bit_generator.state = json.loads(str(run["generator"]))
         self.history.loss = run["loss"].tolist()

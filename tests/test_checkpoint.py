@@ -1,9 +1,18 @@
 """The file itself; then training that stops and goes on from it."""
 
+import io
+import tracemalloc
+import zipfile
+
 import numpy as np
 import pytest
 
-from nnscratch.checkpoint import load_checkpoint, save_checkpoint
+from nnscratch.checkpoint import (
+    DamagedCheckpoint,
+    load_checkpoint,
+    previous,
+    save_checkpoint,
+)
 from nnscratch.layers import BatchNormalization, Dense, Sequential, Tanh
 from nnscratch.losses import mse
 from nnscratch.optimizers import SGD, Adam, cosine_decay
@@ -124,7 +133,19 @@ def test_damage_within_compressed_data(path, saved):
 
 NOISE = np.random.default_rng(0).bytes(5000)
 OBJECTS = np.array([{}, []], dtype=object)  # which NumPy would pickle
+
+
+def boasting(path):
+    """A file of 300 bytes whose array says it has a trillion numbers, and one entry too large."""
+    with zipfile.ZipFile(path, "w") as archive:
+        header = io.BytesIO()
+        numbers = {"descr": "<f8", "fortran_order": False, "shape": (10**12,)}
+        np.lib.format.write_array_header_1_0(header, numbers)
+        archive.writestr("params/0.dense.W.npy", header.getvalue() + b"few")
+
+
 OTHER_FILES = {
+    "boasting": boasting,
     "empty": lambda path: path.write_bytes(b""),
     "text": lambda path: path.write_text("not a checkpoint\n"),
     "noise": lambda path: path.write_bytes(NOISE),
@@ -134,6 +155,16 @@ OTHER_FILES = {
     "no group": lambda path: np.savez(path, a=np.zeros(2)),
     "other group": lambda path: np.savez(path, **{"other/a": np.zeros(2)}),
 }
+
+
+def test_boasting_costs_no_memory(path):
+    boasting(path)
+    tracemalloc.start()
+    try:
+        assert_refused(path, r"claims \(1000000000000,\) numbers, more than there are")
+        assert tracemalloc.get_traced_memory()[1] < 10**7
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("write", OTHER_FILES.values(), ids=OTHER_FILES)
@@ -195,6 +226,42 @@ def test_stopping_and_going_on_gives_the_same_bits(path, watch):
     assert second[2].seconds > first[2].seconds > 0
 
 
+@pytest.mark.parametrize("percent", range(0, 100, 5))
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(path, percent):
+    run(2, path)
+    whole = path.read_bytes()
+    start = len(whole) * percent // 100
+    damaged = bytes(255 - byte for byte in whole[start : start + 64])
+    path.write_bytes(whole[:start] + damaged + whole[start + 64 :])
+    with pytest.warns(UserWarning, match=r"not a whole checkpoint .* Went on from .*previous\.npz"):
+        resumed = run(4, path)
+    assert_same_run(resumed, run(4))
+    previous(path).unlink()
+    path.write_bytes(whole[:start])
+    with pytest.raises(DamagedCheckpoint, match="Delete it to start again"):
+        run(4, path)
+
+
+def test_the_one_before_is_an_epoch_older(path):
+    run(1, path)
+    assert not previous(path).exists()
+    run(3, path)
+    losses = [load_checkpoint(p, make_model(), Adam())["loss"] for p in (previous(path), path)]
+    assert [len(loss) for loss in losses] == [2, 3]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_the_one_before_is_kept_on_any_file_system(path, saved, monkeypatch, links):
+    def refused(*_):
+        raise OSError(95, "Operation not supported")
+
+    if not links:
+        monkeypatch.setattr("os.link", refused)
+    old = path.read_bytes()
+    save_checkpoint(path, make_model())
+    assert previous(path).read_bytes() == old != path.read_bytes()
+
+
 @pytest.mark.parametrize(("watch", "epochs", "done"), [(dict, 3, 3), (early_best, 9, 4)])
 def test_a_finished_run_trains_no_more(path, watch, epochs, done):
     finished, bits = run(epochs, path, **watch()), path.read_bytes()
@@ -214,7 +281,11 @@ def test_a_run_broken_off_goes_on_from_the_epoch_before(path, error):
             raise error
         return (np.nan, y) if optimizer.steps == 7 else mse(y, target)
 
-    said = "nan in epoch 3, after step 7; lower" if error is FloatingPointError else None
+    said = (
+        "nan, .*in the loss.* in epoch 3, after step 7; lower"
+        if error is FloatingPointError
+        else None
+    )
     with pytest.raises(error, match=said):
         run(4, path, loss, optimizer)
     assert optimizer.steps == 7

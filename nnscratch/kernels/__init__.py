@@ -89,6 +89,8 @@ def use_kernels(name: str) -> str:
         from nnscratch.kernels import compiled
 
         IMPLEMENTATIONS[name] = compiled
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_no_threads_after_a_fork)
     if name not in IMPLEMENTATIONS:
         raise ValueError(
             f"there are no kernels named {name!r}; choose one of "
@@ -103,6 +105,20 @@ def use_kernels(name: str) -> str:
     if name == "compiled":
         threadpool_limits(1, "blas")  # see `nnscratch.set_num_threads`
     return before
+
+
+def _no_threads_after_a_fork() -> None:
+    """GNU OpenMP ends a forked process that asks for the threads its parent had."""
+    from nnscratch.kernels.compilation import threads_die_in_a_fork
+
+    if _in_use == "compiled" and threads_die_in_a_fork():
+        use_kernels("reference")
+        warnings.warn(
+            "this process was forked after the compiled kernels had been used, whose threads a "
+            "fork does not have; slow kernels in plain NumPy are used. Fork earlier, or start "
+            'processes with the method "spawn".',
+            stacklevel=2,
+        )
 
 
 def in_use() -> str:

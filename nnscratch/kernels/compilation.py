@@ -74,6 +74,17 @@ def inline(function: Callable) -> Callable:
     return numba.njit(error_model="numpy", forceinline=True)(function)
 
 
+def threads_die_in_a_fork() -> bool:
+    """Whether threads are at work that a fork of this process would be ended for asking for.
+
+    Numba's own threads and Intel's live on, GNU's, which is OpenMP on Linux, do not.
+    """
+    try:
+        return numba.threading_layer() == "omp" and sys.platform.startswith("linux")
+    except ValueError:  # no parallel kernel has run yet
+        return False
+
+
 class _OwnCompilation(event.Listener):
     """Does what has to be done around the compilation of a function of this package.
 

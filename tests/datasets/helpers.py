@@ -57,12 +57,15 @@ class Server:
 
 
 @contextmanager
-def serving(files: dict[str, bytes], declared_extra: int = 0) -> Iterator[Server]:
+def serving(
+    files: dict[str, bytes], sent: float = 1.0, stalls: bool = False, slowly: float = 0.0
+) -> Iterator[Server]:
     """Serve ``files`` on 127.0.0.1, and status 404 for the rest.
 
-    With ``declared_extra`` the length declared is that much over what is sent, as in a download
-    that breaks off.
+    Of each file the share ``sent`` is sent, then the connection breaks off or, if it ``stalls``,
+    says nothing more; the first byte comes ``slowly`` seconds late.
     """
+    over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -72,9 +75,13 @@ def serving(files: dict[str, bytes], declared_extra: int = 0) -> Iterator[Server
                 self.send_error(404)
                 return
             self.send_response(200)
-            self.send_header("Content-Length", str(len(files[name]) + declared_extra))
+            self.send_header("Content-Length", str(len(files[name])))
             self.end_headers()
-            self.wfile.write(files[name])
+            over.wait(slowly)
+            self.wfile.write(files[name][: int(sent * len(files[name]))])
+            if stalls:
+                self.wfile.flush()
+                over.wait()
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing: the tests look at what is on stderr."""
@@ -86,5 +93,6 @@ def serving(files: dict[str, bytes], declared_extra: int = 0) -> Iterator[Server
         try:
             yield server
         finally:
+            over.set()
             http.shutdown()
             thread.join()

@@ -6,7 +6,10 @@ import hashlib
 import logging
 import os
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pooch
@@ -64,9 +67,8 @@ def test_log_level_of_pooch_is_given_back(monkeypatch):
 @pytest.mark.parametrize("first", ["dead", "404", "wrong bytes", "broken off"])
 def test_next_mirror_where_the_first_fails(monkeypatch, capsys, cache, first):
     bad_files = {} if first == "404" else {name: b"Please log in" for name in FILES}
-    extra = 100 if first == "broken off" else 0
     bad_files = FILES if first == "broken off" else bad_files
-    with serving(bad_files, declared_extra=extra) as bad, serving(FILES) as good:
+    with serving(bad_files, 0.9 if bad_files is FILES else 1.0) as bad, serving(FILES) as good:
         use(monkeypatch, DEAD if first == "dead" else bad.url, good.url)
         d = datasets.mnist()
         assert good.asked == list(FILES)
@@ -76,17 +78,18 @@ def test_next_mirror_where_the_first_fails(monkeypatch, capsys, cache, first):
 
 
 @pytest.mark.parametrize(
-    ("bad_files", "extra", "reason"),
+    ("bad_files", "sent", "reason"),
     [
-        ({}, 0, "status 404"),
-        ({name: b"Please log in" for name in FILES}, 0, "wrong checksum"),
-        (FILES, 100, "broken off"),
+        ({}, 1.0, "status 404"),
+        ({name: b"Please log in" for name in FILES}, 1.0, "wrong checksum"),
+        ({name: content + b"more" for name, content in FILES.items()}, 1.0, "wrong checksum"),
+        *[(FILES, tenths / 10, "broken off") for tenths in range(10)],
     ],
 )
 def test_failed_download_leaves_nothing_and_is_not_repeated(
-    monkeypatch, capsys, cache, bad_files, extra, reason
+    monkeypatch, capsys, cache, bad_files, sent, reason
 ):
-    with serving(bad_files, declared_extra=extra) as server:
+    with serving(bad_files, sent) as server:
         use(monkeypatch, server.url)
         for _ in range(3):
             assert datasets.mnist().source.startswith("embedded subset")
@@ -147,6 +150,47 @@ def test_one_silent_server_says_nothing_about_the_others(monkeypatch):
     with serving(FILES) as server:
         use(monkeypatch, server.url)
         assert len(datasets.mnist().x_train) == 20
+
+
+@pytest.mark.parametrize("sent", [0.0, 0.5])
+def test_a_server_that_stops_in_the_middle_gives_way_to_the_next(monkeypatch, cache, sent):
+    monkeypatch.setattr(fetch, "STALL_SECONDS", 0.2)
+    start = time.perf_counter()
+    with serving(FILES, sent, stalls=True) as stuck, serving(FILES) as good:
+        use(monkeypatch, stuck.url, good.url)
+        assert len(datasets.mnist(data="full").x_train) == 20
+        assert good.asked == list(FILES)
+    assert time.perf_counter() - start < 20
+    assert files_in(cache) == sorted(FILES)
+
+
+def test_two_processes_download_at_once(cache):
+    """Each sees whole files only, whoever renames last, and nothing else is left."""
+    script = """
+import sys
+from nnscratch import datasets
+from nnscratch.datasets import fetch
+from tests.datasets.helpers import small_files, small_remote
+fetch.MNIST = small_remote(fetch.MNIST, small_files(), sys.argv[1])
+print(datasets.mnist(data="full").source)
+"""
+    checkout = Path(__file__).parents[2]
+    with serving(FILES, slowly=0.2) as server:
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", script, server.url], cwd=checkout, text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )
+            for _ in range(2)
+        ]  # fmt: skip
+        for process in processes:
+            said, errors = process.communicate(timeout=60)
+            assert process.returncode == 0, errors
+            assert said == "part of MNIST, 20 + 10 images from the download cache\n"
+        assert len(server.asked) > len(FILES)  # they did get into each other's way
+    assert files_in(cache) == sorted(FILES)
+    for name, content in FILES.items():
+        assert (cache / "mnist" / name).read_bytes() == content
 
 
 def test_damaged_file_in_the_cache_is_downloaded_again(monkeypatch, cache):

@@ -83,6 +83,23 @@ def test_second_run_reuses_the_models_and_repeats_the_numbers(everything, tmp_pa
         assert (folder / f"{name}.png").read_bytes() == pictures[name]
 
 
+def test_neither_the_run_nor_the_number_of_threads_changes_a_number_or_a_pixel(
+    everything, tmp_path
+):
+    folder, _ = everything
+    result = run("exercises", "--quick", "--data", "embedded", cwd=tmp_path, NUMBA_NUM_THREADS="1")
+    assert result.returncode == 0, result.stderr
+    assert "going on from" in result.stdout  # within the run, but nothing from the one before
+    for name in NAMES:
+        one, two = (
+            json.loads((place / f"{name}.json").read_text(encoding="utf-8"))["numbers"]
+            for place in (tmp_path / "figures", folder)
+        )
+        assert one == two, name
+        pictures = [place / f"{name}.png" for place in (tmp_path / "figures", folder)]
+        assert pictures[0].read_bytes() == pictures[1].read_bytes(), name
+
+
 def test_one_exercise_alone_with_help(tmp_path):
     result = run("exercises.ex02_latent_space", "--help", cwd=tmp_path)
     assert result.returncode == 0

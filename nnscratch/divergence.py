@@ -1,0 +1,91 @@
+"""Where a NaN or an infinity came from: run the step again and watch every layer.
+
+A number that is not finite spreads to everything computed from it. So the layer to look at is the
+first one that was given finite numbers and gave back others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+
+from nnscratch.layers.base import Array, Composite, Layer
+
+Loss = Callable[[Array, Array], tuple[float, Array]]
+
+
+def all_finite(*arrays: Array) -> bool:
+    """Whether no number is NaN or infinite, at the cost of a sum."""
+    with np.errstate(all="ignore"):
+        return all(np.isfinite(array.sum()) for array in arrays)
+
+
+def first_not_finite(model: Layer, x: Array, target: Array, loss: Loss) -> str:
+    """Where the step on this batch first leaves the finite numbers, in words.
+
+    Parameters
+    ----------
+    model : Layer
+        With the parameters of before the step.
+    x, target : arrays (N, ...)
+        The batch.
+    loss : function (output, target) -> (value, gradient)
+
+    Returns
+    -------
+    str
+        Such as "first in the output of 3.conv2d, whose W is not finite".
+    """
+    found: list[str] = []
+    with np.errstate(all="ignore"), ExitStack() as stack:
+        for name, layer in leaves(model):
+            stack.enter_context(_watched(name, layer, found))
+        y = model.forward(x, training=True)
+        value, dy = loss(y, target)
+        if not found and not (np.isfinite(value) and all_finite(dy)):
+            found.append("first in the loss, of finite outputs")
+        if not found:
+            model.backward(dy)
+    return found[0] if found else "not again when the step was repeated"
+
+
+def leaves(model: Layer, prefix: str = "") -> list[tuple[str, Layer]]:
+    """All layers that are not made of others, by name as in ``model.params``."""
+    if not isinstance(model, Composite):
+        return [(prefix.removesuffix(".") or model.name, model)]
+    return [
+        leaf for name, part in model.parts.items() for leaf in leaves(part, f"{prefix}{name}.")
+    ]
+
+
+@contextmanager
+def _watched(name: str, layer: Layer, found: list[str]) -> Any:
+    """Within, ``layer`` reports to ``found``. (What is changed in this way is never fused.)"""
+    forward, backward = layer.forward, layer.backward
+
+    def watched_forward(x: Array, *others: Any, **options: Any) -> Array:
+        y = forward(x, *others, **options)
+        if all_finite(x) and not all_finite(y):
+            wrong = [key for key, p in layer.params.items() if not all_finite(p)]
+            found.append(
+                f"first in the output of {name}"
+                + (f", whose {' and '.join(wrong)} is not finite" if wrong else "")
+            )
+        return y
+
+    def watched_backward(dy: Array) -> Array:
+        dx = backward(dy)
+        if all_finite(dy) and not all_finite(dx, *layer.grads.values()):
+            found.append(f"first in the gradients of {name}")
+        return dx
+
+    own = {key: value for key, value in vars(layer).items() if key in ("forward", "backward")}
+    layer.forward, layer.backward = watched_forward, watched_backward  # type: ignore
+    try:
+        yield
+    finally:
+        del layer.forward, layer.backward
+        vars(layer).update(own)

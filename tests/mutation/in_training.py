@@ -1,0 +1,176 @@
+"""Mistakes in losses, optimisers, models, training and data."""
+
+from tests.mutation.mutants import Mutant
+
+MUTANTS = [
+    # -- losses
+    Mutant(
+        "losses.py",
+        "(sigmoid(logits) - target) * (1 / m)",
+        "(target - sigmoid(logits)) * (1 / m)",
+        "test_losses.py",
+    ),
+    Mutant(
+        "losses.py",
+        "np.log1p(np.exp(-np.abs(logits)))",
+        "np.log1p(np.exp(-logits))",
+        "test_losses.py",
+    ),
+    Mutant(
+        "losses.py", "logits - logits.max(axis=1, keepdims=True)", "logits - 0", "test_losses.py"
+    ),
+    Mutant(
+        "losses.py",
+        "dlogits[np.arange(N), labels] -= 1",
+        "dlogits[np.arange(N), labels] -= 0.9",
+        "test_losses.py",
+    ),
+    Mutant("losses.py", "var - 1 - logvar", "var - 1 + logvar", "test_losses.py"),
+    Mutant("losses.py", "(var - 1) * (0.5 / m)", "(var - 1) * (1 / m)", "test_losses.py"),
+    # -- optimisers
+    Mutant(
+        "optimizers.py", "        v -= rate * g\n", "        v += rate * g\n", "test_optimizers.py"
+    ),
+    Mutant(
+        "optimizers.py", "self.momentum * v - rate * g if", "v - rate * g if", "test_optimizers.py"
+    ),
+    Mutant(
+        "optimizers.py",
+        'self.state["steps"] += 1',
+        'self.state["steps"] += 2',
+        "test_optimizers.py",
+    ),
+    Mutant(
+        "optimizers.py", "1 + math.cos(math.pi", "1 + math.cos(2 * math.pi", "test_optimizers.py"
+    ),
+    Mutant(
+        "optimizers.py",
+        "self.state[name] = np.zeros_like(p)",
+        "self.state[name] = p.copy()",
+        "test_optimizers.py",
+    ),
+    # -- models
+    Mutant(
+        "models/vae.py",
+        "dmu = dmu + self.kl_gradient[0]",
+        "dmu = dmu - self.kl_gradient[0]",
+        "models/test_vae.py",
+    ),
+    Mutant(
+        "models/vae.py",
+        "        self.kl_gradient = None\n        self.cache",
+        "        self.cache",
+        "models/test_vae.py",
+    ),
+    Mutant(
+        "models/vae.py",
+        "return value + self.kl_weight * kl, dy",
+        "return value + kl, dy",
+        "models/test_vae.py",
+    ),
+    Mutant(
+        "models/vae.py",
+        "        dh = dh + self.logvar_head.backward",
+        "        dh = self.logvar_head.backward",
+        "models/test_vae.py",
+    ),
+    Mutant("models/unet.py", "db_1 + db_2", "db_1", "models/test_unet.py"),
+    Mutant(
+        "models/unet.py",
+        "            dskip += self.pools[i].backward(dh)\n",
+        "            self.pools[i].backward(dh)\n",
+        "models/test_unet.py",
+    ),
+    Mutant(
+        "models/unet.py",
+        "dskips_1[i] + dskips_2[i]",
+        "dskips_1[i] + dskips_1[i]",
+        "models/test_unet.py",
+    ),
+    Mutant(
+        "models/autoencoder.py",
+        "z = self.encoder.forward(x, training)",
+        "z = self.encoder.forward(x)",
+        "models/test_autoencoder.py",
+    ),
+    Mutant(
+        "map_inference.py",
+        "2 * difference) + 2 * self.beta * z",
+        "2 * difference) + self.beta * z",
+        "test_map_inference.py",
+    ),
+    Mutant(
+        "map_inference.py",
+        "            difference *= self.mask\n",
+        "            pass\n",
+        "test_map_inference.py",
+    ),
+    Mutant(
+        "map_inference.py",
+        "per_start[-1].argmin(axis=0)",
+        "per_start[-1].argmax(axis=0)",
+        "test_map_inference.py",
+    ),
+    # -- training
+    Mutant(
+        "training.py", "loss(y, target[batch])", "loss(y, target[: len(batch)])", "test_training.py"
+    ),
+    Mutant(
+        "training.py",
+        "total += value * len(batch)",
+        "total += value * batch_size",
+        "test_training.py",
+    ),
+    Mutant(
+        "training.py",
+        "order = run.rng.permutation(len(x))",
+        "order = np.arange(len(x))",
+        "test_training.py",
+    ),
+    Mutant(
+        "training.py",
+        "        self.rng.bit_generator.state = json",
+        "        _ = json",
+        "test_checkpoint.py",
+    ),
+    Mutant("training.py", "self.best[key]", "array", "test_training.py"),
+    Mutant(
+        "training.py",
+        "model.forward(x[batch]) for",
+        "model.forward(x[batch], True) for",
+        "test_training.py",
+    ),
+    Mutant("checkpoint.py", "optimizer.state = groups", "_ = groups", "test_checkpoint.py"),
+    Mutant(
+        "checkpoint.py",
+        '("state", model.state)):\n        for',
+        "):\n        for",
+        "test_checkpoint.py",
+    ),
+    Mutant("files.py", "        beside.unlink(missing_ok=True)\n", "", "test_checkpoint.py"),
+    # -- data and measures
+    Mutant(
+        "datasets/idx.py",
+        "len(images) != len(labels)",
+        "len(images) < len(labels)",
+        "datasets/test_idx.py",
+    ),
+    Mutant(
+        "datasets/cifar.py",
+        "planes.transpose(0, 2, 3, 1)",
+        "planes.transpose(0, 3, 2, 1)",
+        "datasets/test_cifar.py",
+    ),
+    Mutant(
+        "datasets/cifar.py",
+        "labels.max() >= CLASSES",
+        "labels.max() > CLASSES",
+        "datasets/test_cifar.py",
+    ),
+    Mutant(
+        "metrics.py",
+        "10 * np.log10(peak**2 / errors)",
+        "10 * np.log10(peak / errors)",
+        "test_metrics.py",
+    ),
+]

@@ -1,0 +1,22 @@
+"""The mistakes: in which file, which text is replaced by which, and the tests that should see it.
+
+They are those that are made when such code is written: a sign, a factor, an axis, an index off by
+one, a sum forgotten, something kept from the step before. Mistakes in a backward pass that the
+gradient check finds, with its words for them, stand in tests/gradcheck/mutants_of_*.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """A planted mistake; ``old`` occurs once in ``file``."""
+
+    file: str  # below nnscratch/
+    old: str
+    new: str
+    tests: str  # below tests/, separated by blanks
+
+
+LAYERS = "gradcheck/test_gradcheck.py layers/test_contract.py"  # find whatever a layer does wrong
