@@ -97,9 +97,9 @@ def more_data(settings: Settings) -> None:
     right.set(xlabel="pairs trained on", ylabel="training loss, % of the same", yscale="log")
     right.yaxis.set_major_formatter("{x:g}")
     right.yaxis.set_minor_formatter("{x:g}")
-    for axis in (left, right):
+    for axis, free_corner in ((left, "lower right"), (right, "upper right")):
         axis.axhline(100, color="0.4", lw=0.8, ls=":")
-        axis.legend(fontsize=7, loc="upper right")
+        axis.legend(fontsize=7, loc=free_corner)
     page = Page(
         "separation_more_data",
         "Separation: would more data fix the test set?",

@@ -23,7 +23,7 @@ from nnscratch.optimizers import Optimizer
 Array = np.ndarray
 
 
-class DamagedCheckpoint(ValueError):
+class DamagedCheckpointError(ValueError):
     """The file is not a whole checkpoint."""
 
 
@@ -90,7 +90,7 @@ def load_checkpoint(
     ------
     FileNotFoundError, PermissionError
         If there is no such file, or it may not be read.
-    DamagedCheckpoint
+    DamagedCheckpointError
         If the file is not a whole checkpoint. No more memory is taken than the file has bytes.
     ValueError
         If it is of a model with other parameters; the sentence names the first difference.
@@ -121,7 +121,7 @@ def _read(path: Path) -> dict[str, dict[str, Array]]:
     except (FileNotFoundError, PermissionError):
         raise
     except Exception as error:  # damaged bytes make the zip and npy readers raise almost anything
-        raise DamagedCheckpoint(
+        raise DamagedCheckpointError(
             f"{path} is not a whole checkpoint ({error}); it was damaged or is another kind of "
             "file. Delete it to start again."
         ) from error

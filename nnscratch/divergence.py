@@ -56,9 +56,7 @@ def leaves(model: Layer, prefix: str = "") -> list[tuple[str, Layer]]:
     """All layers that are not made of others, by name as in ``model.params``."""
     if not isinstance(model, Composite):
         return [(prefix.removesuffix(".") or model.name, model)]
-    return [
-        leaf for name, part in model.parts.items() for leaf in leaves(part, f"{prefix}{name}.")
-    ]
+    return [leaf for name, part in model.parts.items() for leaf in leaves(part, f"{prefix}{name}.")]
 
 
 @contextmanager

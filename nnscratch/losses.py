@@ -183,7 +183,7 @@ def _total(terms: Array) -> float:
 def _terms(shape: tuple[int, ...], reduction: str) -> int:
     """What the sum of all terms is divided by."""
     divisors = {"mean": int(np.prod(shape)), "sum": 1, "batch_mean": shape[0]}
-    if reduction not in divisors:
+    if not isinstance(reduction, str) or reduction not in divisors:
         raise ValueError(
             f'reduction is {reduction!r}; it must be "mean", "sum" or "batch_mean" (summed '
             "within each sample, averaged over the batch)."
@@ -194,8 +194,9 @@ def _terms(shape: tuple[int, ...], reduction: str) -> int:
 
 
 def _check_alike(name: str, y: Array, target: Array) -> None:
-    if not isinstance(y, np.ndarray) or not isinstance(target, np.ndarray):
-        raise TypeError(f"{name}: output and target must be NumPy arrays; use np.asarray.")
+    _check_array(name, "output", y)
+    if not isinstance(target, np.ndarray):
+        raise TypeError(f"{name}: the target must be a NumPy array; use np.asarray.")
     if y.shape != target.shape:
         raise ValueError(
             f"{name}: the output has shape {y.shape} but the target {target.shape}; they must "
@@ -208,7 +209,19 @@ def _check_alike(name: str, y: Array, target: Array) -> None:
         )
 
 
+def _check_array(name: str, what: str, y: Array) -> None:
+    if not isinstance(y, np.ndarray) or not np.issubdtype(y.dtype, np.floating) or y.ndim == 0:
+        described = f"{y.dtype} {y.shape}" if isinstance(y, np.ndarray) else type(y).__name__
+        raise TypeError(
+            f"{name}: the {what} is {described}; it must be a NumPy array of real numbers with a "
+            "batch axis."
+        )
+
+
 def _check_labels(logits: Array, labels: Array) -> None:
+    _check_array("softmax_crossentropy", "output", logits)
+    if not isinstance(labels, np.ndarray):
+        raise TypeError("softmax_crossentropy: labels must be a NumPy array; use np.asarray.")
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ValueError(
             f"softmax_crossentropy: expected logits (N, classes) and labels (N,), got "

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from nnscratch.checkpoint import DamagedCheckpoint, load_checkpoint, previous, save_checkpoint
+from nnscratch.checkpoint import DamagedCheckpointError, load_checkpoint, previous, save_checkpoint
 from nnscratch.data_checks import Loss, check_data, check_samples, checksum_of, slices
 from nnscratch.divergence import all_finite, first_not_finite
 from nnscratch.files import check_writable
@@ -265,7 +265,7 @@ class _Run:
         """The checkpoint or, if it is damaged, the one before."""
         try:
             self.load(path)
-        except DamagedCheckpoint as error:
+        except DamagedCheckpointError as error:
             if not previous(path).exists():
                 raise
             self.load(previous(path))

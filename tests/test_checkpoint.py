@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nnscratch.checkpoint import (
-    DamagedCheckpoint,
+    DamagedCheckpointError,
     load_checkpoint,
     previous,
     save_checkpoint,
@@ -238,7 +238,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(path, percent):
     assert_same_run(resumed, run(4))
     previous(path).unlink()
     path.write_bytes(whole[:start])
-    with pytest.raises(DamagedCheckpoint, match="Delete it to start again"):
+    with pytest.raises(DamagedCheckpointError, match="Delete it to start again"):
         run(4, path)
 
 

@@ -221,7 +221,7 @@ class Sequential(Composite):
         super().__init__({f"{i}.{layer.name}": layer for i, layer in enumerate(self.layers)})
         self._steps: list[Any] = []
         self._planned_for: tuple[Any, ...] = ()
-        self._build(input_shape, np.random.default_rng(seed), dtype, keep=True)
+        self._build(input_shape, generator(seed), dtype, keep=True)
 
     def build(self, input_shape: Shape, rng: np.random.Generator, dtype: DTypeLike) -> Shape:
         """Build every layer anew for the output shape of the one before it."""
@@ -286,6 +286,16 @@ class Sequential(Composite):
         from nnscratch.layers.summary import print_summary  # which imports this module
 
         print_summary(self)
+
+
+def generator(seed: int | Sequence[int]) -> np.random.Generator:
+    """A random generator; raises a ValueError or TypeError that says what a seed is."""
+    try:
+        return np.random.default_rng(seed)
+    except (ValueError, TypeError) as error:
+        raise type(error)(
+            f"seed is {seed!r}; it must be a whole number of at least 0, or several of them."
+        ) from error
 
 
 def all_parts(layer: Layer) -> list[Layer]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from nnscratch.layers.activations import ReLU
-from nnscratch.layers.base import Array, Composite, Layer, Sequential, Shape
+from nnscratch.layers.base import Array, Composite, Layer, Sequential, Shape, generator
 from nnscratch.layers.convolution import Conv2D, Conv2DTranspose
 from nnscratch.layers.geometry import check_shape
 from nnscratch.layers.normalization import BatchNormalization
@@ -88,7 +88,7 @@ class UNet(Composite):
         self.filters, self.low = tuple(filters), bottleneck
         if not self.filters:
             raise ValueError("filters is empty; a U-Net needs at least one level.")
-        self.build(input_shape, np.random.default_rng(seed), dtype)
+        self.build(input_shape, generator(seed), dtype)
 
     def build(self, input_shape: Shape, rng: np.random.Generator, dtype: DTypeLike) -> Shape:
         """Make all parts, with freshly drawn weights."""

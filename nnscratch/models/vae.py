@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nnscratch.layers.base import Array, Composite, Layer, Sequential, Shape
+from nnscratch.layers.base import Array, Composite, Layer, Sequential, Shape, generator
 from nnscratch.layers.dense import Dense
 from nnscratch.layers.sampling import GaussianSampling
 from nnscratch.losses import gaussian_kl, mse
@@ -92,7 +92,7 @@ class VAE(Composite):
                 f"the decoder takes {decoder.dtype} codes of {decoder.input_shape} but the heads "
                 f"give {encoder.dtype} ones of {(latent,)}; they must agree."
             )
-        self._build_heads(np.random.default_rng(seed))
+        self._build_heads(generator(seed))
 
     def _build_heads(self, rng: np.random.Generator) -> None:
         h_shape, self.dtype = self.encoder.built_shape, self.encoder.dtype

@@ -13,7 +13,7 @@ from nnscratch.datasets import mnist
 from nnscratch.losses import mse, softmax_crossentropy
 from nnscratch.models import NegativeELBO, UNet
 from nnscratch.optimizers import Adam
-from tests.parity.agreement import assert_close, check_model
+from tests.parity.agreement import assert_close, check_model, is_without_effect
 from tests.parity.translation import Twin
 
 KL_WEIGHT = 2.56
@@ -130,4 +130,4 @@ def test_twenty_steps_of_adam(make, theirs):
         their_adam.step()
         assert value == pytest.approx(loss.item(), rel=1e-10), f"step {step}"
     for (name, array), leaf in zip(twin.arrays("params"), twin.parameters(), strict=True):
-        assert_close(name, array, leaf, array)
+        assert_close(name, array, leaf, array, 100 if is_without_effect(name, twin) else 1)

@@ -146,14 +146,14 @@ def padded(x: Tensor, pads: Any, value: float = 0.0) -> Tensor:
 
 def conv2d(layer: layers.Conv2D, x: Tensor, W: Tensor, b: Tensor) -> Tensor:
     x = padded(x, pads_of(layer, layer.input_shape[:2], layer.kernel_size))
-    return nhwc(functional.conv2d(x, W.permute(3, 2, 0, 1), b, layer.strides))
+    return nhwc(functional.conv2d(x, W.permute(3, 2, 0, 1).contiguous(), b, layer.strides))
 
 
 def conv2d_transpose(layer: layers.Conv2DTranspose, x: Tensor, W: Tensor, b: Tensor) -> Tensor:
     """The whole canvas that the kernels paint on, then the part of it that is the output."""
     H, W_out = layer.built_shape[:2]
     (top, _), (left, _) = pads_of(layer, (H, W_out), layer.kernel_size)
-    weights = W.permute(3, 2, 0, 1)  # PyTorch wants (in, out, kh, kw)
+    weights = W.permute(3, 2, 0, 1).contiguous()  # PyTorch wants (in, out, kh, kw)
     canvas = functional.conv_transpose2d(nchw(x), weights, None, layer.strides)
     room = (0, max(0, left + W_out - canvas.shape[3]), 0, max(0, top + H - canvas.shape[2]))
     canvas = functional.pad(canvas, room)
