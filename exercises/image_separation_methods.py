@@ -33,10 +33,12 @@ def linear_map(learned: Halves, average: Array) -> Array:
 
     With fewer images than pixels, and none a combination of the others, this is exact for pairs
     of training images: ``(x_1 + x_2) / 2`` is such a combination already, and the only one.
+    Otherwise the combination with the smallest weights is taken.
     """
     basis = np.concatenate(learned).reshape(2 * len(learned.first), -1).astype(np.float64)
     rows = average.reshape(len(average), -1)
-    weights = np.linalg.lstsq(basis.T, rows.T, rcond=None)[0].T  # (pairs, images)
+    # of single-precision images, what is smaller than a millionth is rounding
+    weights = np.linalg.lstsq(basis.T, rows.T, rcond=1e-6)[0].T  # (pairs, images)
     n = len(learned.first)
     parts = 2 * weights[:, :n] @ basis[:n], 2 * weights[:, n:] @ basis[n:]
     return np.concatenate([part.reshape(average.shape) for part in parts], axis=-1)

@@ -158,6 +158,15 @@ def test_linear_map_is_exact_on_pairs_it_knows():
     assert scores(outputs, average, both)["ratio"] > 1
 
 
+def test_linear_map_does_not_blow_rounding_up():
+    """Images of single precision with fewer dimensions than there are images."""
+    images = rng.random((60, 20)) @ rng.random((20, 64))
+    first, second = images.astype(np.float32).reshape(2, 30, 8, 8, 1)
+    average, both = draw_pairs(Halves(first, second), 30, rng)
+    outputs = image_separation_methods.linear_map(Halves(first, second), average)
+    assert 0.01 < scores(outputs, average, both)["ratio"] < 100
+
+
 def train(settings, learned, epochs, name):
     model = UNet((16, 16, 1), (4,), 4)
     recipe = Recipe(1e-2, 16, epochs)
