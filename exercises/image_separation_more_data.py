@@ -27,7 +27,7 @@ from nnscratch.plotting import new_figure
 from nnscratch.training import History
 
 SIZES = (IMAGES // 10, IMAGES, 5 * IMAGES, 10 * IMAGES)
-EPOCHS = 20
+EPOCHS = 15
 
 
 def recipe(settings: Settings) -> Recipe:

@@ -134,11 +134,14 @@ def test_sigint_ends_a_training_between_two_good_checkpoints(tmp_path):
         [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    process.stdout.readline()
-    while not (tmp_path / "run.npz").exists():
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    try:
+        process.stdout.readline()
+        while not (tmp_path / "run.npz").exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode != 0
     assert "KeyboardInterrupt" in errors
     assert {p.name for p in tmp_path.iterdir()} <= {"run.npz", "run.previous.npz"}

@@ -76,7 +76,7 @@ def test_second_run_reuses_the_models_and_repeats_the_numbers(everything, tmp_pa
     before = {name: (folder / f"{name}.json").read_text(encoding="utf-8") for name in NAMES}
     pictures = {name: (folder / f"{name}.png").read_bytes() for name in NAMES}
     result = run("exercises", "--quick", "--data", "embedded", cwd=folder.parent)
-    assert result.stdout.count("going on from") == 38
+    assert result.stdout.count("going on from") == 44
     for name in NAMES:
         after = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         assert after["numbers"] == json.loads(before[name])["numbers"]
