@@ -91,7 +91,7 @@ def trained(settings: Settings, name: str) -> tuple[VAE, History, str]:
 
 
 def parts_of_the_loss(model: VAE, x: Array) -> dict[str, float]:
-    """Squared error at a sampled code and at mu, KL, and SSE + w KL, all per image."""
+    """Squared error at a sampled code, KL, and SSE + w KL, all per image."""
     terms = elbo_terms(model, x, np.random.default_rng(0))
     return {**terms, "total": terms["reconstruction"] + KL_WEIGHT * terms["kl"]}
 

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import functools
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from exercises.common import Page, Settings, publish, run_as_script
 from exercises.image_separation import IMAGES, sets
+from exercises.image_separation import recipe as recipe_of_one
 from exercises.image_separation_data import draw_pairs, halves, photographs, scores
 from exercises.image_separation_nets import unet
 from exercises.image_separation_training import mse_of_both, pairs_per_epoch, train_on_pairs
@@ -32,7 +34,8 @@ EPOCHS = 15
 
 def recipe(settings: Settings) -> Recipe:
     """As in `image_separation`, but shorter, for there are several of these."""
-    return Recipe(3e-3, 16, settings.epochs or (1 if settings.quick else EPOCHS), cosine=True)
+    longer = recipe_of_one(settings, full=False)
+    return longer if settings.epochs or settings.quick else replace(longer, epochs=EPOCHS)
 
 
 def run(settings: Settings) -> None:

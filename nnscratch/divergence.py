@@ -6,15 +6,14 @@ first one that was given finite numbers and gave back others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 
+from nnscratch.data_checks import Loss
 from nnscratch.layers.base import Array, Composite, Layer
-
-Loss = Callable[[Array, Array], tuple[float, Array]]
 
 
 def all_finite(*arrays: Array) -> bool:
@@ -60,7 +59,7 @@ def leaves(model: Layer, prefix: str = "") -> list[tuple[str, Layer]]:
 
 
 @contextmanager
-def _watched(name: str, layer: Layer, found: list[str]) -> Any:
+def _watched(name: str, layer: Layer, found: list[str]) -> Iterator[None]:
     """Within, ``layer`` reports to ``found``. (What is changed in this way is never fused.)"""
     forward, backward = layer.forward, layer.backward
 

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -189,13 +190,13 @@ def _train_epoch(
         y = model.forward(x[batch], training=True)
         value, dy = loss(y, target[batch])
         if not np.isfinite(value):
-            where = first_not_finite(model, x[batch], target[batch], loss)
-            raise run.divergence(f"the loss became {value}, {where},")
+            raise run.divergence(f"the loss became {value}", x[batch], target[batch], loss)
         model.backward(dy)
-        if not all_finite(*model.grads.values()):
-            where = first_not_finite(model, x[batch], target[batch], loss)
-            raise run.divergence(f"a gradient became NaN or infinite, {where},")
-        optimizer.step(model.params, model.grads)
+        grads = model.grads
+        if not all_finite(*grads.values()):
+            what = "a gradient became NaN or infinite"
+            raise run.divergence(what, x[batch], target[batch], loss)
+        optimizer.step(model.params, grads)
         total += value * len(batch)
         bar.set_postfix_str(f"loss {total / (start + len(batch)):.4g}", refresh=False)
         bar.update(len(batch))
@@ -228,8 +229,13 @@ class _Run:
                 raise self.divergence(f"{key} became NaN or infinite")
         self.history.loss.append(loss)
 
-    def divergence(self, what: str) -> FloatingPointError:
-        """The error that stops training before such numbers reach a checkpoint."""
+    def divergence(self, what: str, *step: Any) -> FloatingPointError:
+        """The error that stops training before such numbers reach a checkpoint.
+
+        With a ``step``, its batch, targets and loss, it says which layer they come from.
+        """
+        if step:
+            what = f"{what}, {first_not_finite(self.model, *step)},"
         return FloatingPointError(
             f"{what} in epoch {len(self.history.loss) + 1}, after step {self.optimizer.steps}; "
             "lower the learning rate. The latest checkpoint, if one was asked for, is from the "
