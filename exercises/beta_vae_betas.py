@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from scipy.stats import linregress
 
 from exercises.beta_vae import (
     LATENT,
@@ -96,13 +97,8 @@ def kl_slope(history: History) -> dict[str, float]:
     kl = curve(history, "KL")
     last = kl[-max(3, round(LAST * len(kl))) :]
     epochs = np.arange(len(last)) / PARTS
-    (slope, _), covariance = np.polyfit(epochs, last, 1, cov="unscaled")
-    residuals = last - np.polyval(np.polyfit(epochs, last, 1), epochs)
-    variance = (residuals**2).sum() / (len(last) - 2)
-    return {
-        "kl_slope_at_the_end": float(slope),
-        "kl_slope_error": float(np.sqrt(covariance[0, 0] * variance)),
-    }
+    line = linregress(epochs, last)
+    return {"kl_slope_at_the_end": float(line.slope), "kl_slope_error": float(line.stderr)}
 
 
 def run(settings: Settings) -> None:
