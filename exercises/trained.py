@@ -27,9 +27,11 @@ TRAINING_CODE = (
     "layers",
     "models",
     "data_checks.py",
+    "initializers.py",
     "losses.py",
     "optimizers.py",
     "training.py",
+    "training_run.py",
 )
 
 

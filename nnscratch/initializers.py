@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 Array = np.ndarray
 Shape = tuple[int, ...]
 Initializer = Callable[[Shape, int, int, np.random.Generator], Array]
+MOST_WEIGHTS = 2**28  # 2 GB while they are drawn; more is a slip rather than a layer for a laptop
 
 
 def check_initializer(initializer: Initializer) -> Initializer:
@@ -19,6 +21,24 @@ def check_initializer(initializer: Initializer) -> Initializer:
             "nnscratch.initializers, such as he_uniform, not its name."
         )
     return initializer
+
+
+def initial_weights(
+    initializer: Initializer, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator
+) -> Array:
+    """What ``initializer`` draws, unless that is more than any memory can be expected to hold.
+
+    Raises
+    ------
+    ValueError
+        If there would be more than `MOST_WEIGHTS`; nothing was allocated yet.
+    """
+    if math.prod(shape) > MOST_WEIGHTS:
+        raise ValueError(
+            f"W would have the shape {shape}, {math.prod(shape):,} numbers; at most "
+            f"{MOST_WEIGHTS:,} are allowed. Make the inputs or the layer smaller."
+        )
+    return initializer(shape, fan_in, fan_out, rng)
 
 
 def glorot_uniform(shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:

@@ -21,7 +21,7 @@ drawn = settings(max_examples=300, deadline=None, derandomize=True)
 small = st.integers(-3, 5)
 strange = st.one_of(
     small,
-    st.sampled_from([2**63, -(2**70), True, None, "", "same", "valid", "nearest", b"3"]),
+    st.sampled_from([2**31, 2**63, -(2**70), True, None, "", "same", "valid", "nearest", b"3"]),
     st.floats(),
     st.complex_numbers(max_magnitude=3),
     st.lists(small, max_size=4),

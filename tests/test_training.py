@@ -291,8 +291,11 @@ def test_a_checkpoint_that_cannot_be_written_is_refused_before_training(tmp_path
 
 def test_a_checkpoint_with_more_epochs_or_other_data_is_refused(tmp_path):
     train(make_model(), X, TARGET, optimizer=Adam(1e-3), checkpoint=tmp_path / "a", epochs=3)
+    model = make_model()
+    before = {key: array.copy() for key, array in arrays(model).items()}
     with pytest.raises(ValueError, match="3 epochs behind it, more than epochs=2"):
-        train(make_model(), X, TARGET, optimizer=Adam(1e-3), checkpoint=tmp_path / "a", epochs=2)
+        train(model, X, TARGET, optimizer=Adam(1e-3), checkpoint=tmp_path / "a", epochs=2)
+    assert_same_bits(arrays(model), before)
     with pytest.raises(ValueError, match="checksum"):
         train(make_model(), X + 1, TARGET, optimizer=Adam(1e-3), checkpoint=tmp_path / "a")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nnscratch import kernels
-from nnscratch.initializers import Initializer, check_initializer, glorot_uniform
+from nnscratch.initializers import Initializer, check_initializer, glorot_uniform, initial_weights
 from nnscratch.layers.base import Array, Layer, Shape
 from nnscratch.layers.geometry import (
     Padding,
@@ -86,7 +86,8 @@ class Conv2D(Layer):
 
     def make_params(self, rng: np.random.Generator) -> dict[str, Array]:
         (kh, kw), C, K = self.kernel_size, self.input_shape[2], self.filters
-        W = self.kernel_initializer((kh, kw, C, K), kh * kw * C, kh * kw * K, rng)
+        fans = kh * kw * C, kh * kw * K
+        W = initial_weights(self.kernel_initializer, (kh, kw, C, K), *fans, rng)
         return {"W": W, "b": np.zeros(K)}
 
     def multiply_adds(self) -> int:
@@ -216,7 +217,8 @@ class Conv2DTranspose(Layer):
 
     def make_params(self, rng: np.random.Generator) -> dict[str, Array]:
         (kh, kw), C, K = self.kernel_size, self.input_shape[2], self.filters
-        W = self.kernel_initializer((kh, kw, K, C), kh * kw * C, kh * kw * K, rng)
+        fans = kh * kw * C, kh * kw * K
+        W = initial_weights(self.kernel_initializer, (kh, kw, K, C), *fans, rng)
         return {"W": W, "b": np.zeros(K)}
 
     def multiply_adds(self) -> int:

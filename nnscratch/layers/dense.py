@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnscratch.initializers import Initializer, check_initializer, glorot_uniform
+from nnscratch.initializers import Initializer, check_initializer, glorot_uniform, initial_weights
 from nnscratch.layers.base import Array, Layer, Shape
 from nnscratch.layers.geometry import check_count
 
@@ -31,7 +31,7 @@ class Dense(Layer):
     Raises
     ------
     ValueError
-        If units is not a positive int; at build, if the inputs are not vectors.
+        If units is not a positive int; at build, if the inputs are not vectors, or W too large.
 
     Notes
     -----
@@ -54,7 +54,8 @@ class Dense(Layer):
 
     def make_params(self, rng: np.random.Generator) -> dict[str, Array]:
         inputs = self.input_shape[0]
-        W = self.kernel_initializer((inputs, self.units), inputs, self.units, rng)
+        shape = (inputs, self.units)
+        W = initial_weights(self.kernel_initializer, shape, inputs, self.units, rng)
         return {"W": W, "b": np.zeros(self.units)}
 
     def multiply_adds(self) -> int:

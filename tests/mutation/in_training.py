@@ -128,12 +128,12 @@ MUTANTS = [
         "test_training.py",
     ),
     Mutant(
-        "training.py",
+        "training_run.py",
         "        self.rng.bit_generator.state = json",
         "        _ = json",
         "test_checkpoint.py",
     ),
-    Mutant("training.py", "self.best[key]", "array", "test_training.py"),
+    Mutant("training_run.py", "self.best[key]", "array", "test_training.py"),
     Mutant(
         "training.py",
         "model.forward(x[batch]) for",

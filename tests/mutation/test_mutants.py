@@ -18,5 +18,5 @@ def test_mistake_can_be_planted(mutant):
 def test_there_are_enough_of_all_kinds():
     assert len(MUTANTS) >= 60
     places = [mutant.file.split("/")[0] for mutant in MUTANTS]
-    for place in ("layers", "kernels", "models", "losses.py", "optimizers.py", "training.py"):
-        assert places.count(place) >= 5
+    for place in ("layers", "kernels", "models", "losses.py", "optimizers.py", "training"):
+        assert sum(file.startswith(place) for file in places) >= 5
