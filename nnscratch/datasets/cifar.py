@@ -21,6 +21,7 @@ Array = np.ndarray
 SIDE = 32
 CHANNELS = 3
 RECORD = 1 + CHANNELS * SIDE * SIDE  # 3,073 bytes
+MOST = 100_000  # records in a file; the whole of CIFAR-10 has 60,000
 CLASSES = 10
 INNER_FOLDER = "cifar-10-batches-bin"  # what the official archive unpacks to
 ADVICE = "Replace it with a fresh copy of the official file, or take it away."
@@ -68,13 +69,14 @@ def read(path: Path) -> tuple[Array, Array]:
     Raises
     ------
     ValueError
-        If the size is not a multiple of 3,073 bytes or is zero, or a label is over 9.
+        If the size is not a multiple of 3,073 bytes, is zero or more than `MOST` records, or a
+        label is over 9.
     """
     size = path.stat().st_size
-    if size == 0 or size % RECORD:
+    if size == 0 or size % RECORD or size > MOST * RECORD:
         raise ValueError(
             f"{path} has {size:,} bytes, which is {size // RECORD:,} records and "
-            f"{size % RECORD:,} bytes; expected one or more whole records of {RECORD:,}. {ADVICE}"
+            f"{size % RECORD:,} bytes; expected 1 to {MOST:,} whole records of {RECORD:,}. {ADVICE}"
         )
     records = np.fromfile(path, np.uint8).reshape(-1, RECORD)  # (N, 3073)
     labels = records[:, 0].copy()  # a view would keep all the records in memory

@@ -39,11 +39,17 @@ def _folder() -> Path:
     for place in [*places, Path(tempfile.gettempdir()) / f"nnscratch-{Path.home().name}"]:
         try:
             (place / name).mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=place / name):
-                return place / name
+            if _ours(place / name):
+                with tempfile.TemporaryFile(dir=place / name):
+                    return place / name
         except OSError:
             continue
     return Path(tempfile.mkdtemp())
+
+
+def _ours(folder: Path) -> bool:
+    """Machine code is only loaded from a folder that nobody else made, such as in /tmp."""
+    return not hasattr(os, "geteuid") or folder.stat().st_uid == os.geteuid()
 
 
 FOLDER = _folder()

@@ -47,6 +47,14 @@ def test_says_what_is_wrong_with_a_file(tmp_path, content, words):
     assert "Replace it with a fresh copy" in str(error.value)
 
 
+def test_a_file_of_many_gigabytes_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "data_batch_1.bin"
+    with open(path, "wb") as file:
+        file.truncate(3073 * 10**8)  # takes no room on the disk
+    with pytest.raises(ValueError, match="100,000,000 records and 0 bytes; expected 1 to 100,000"):
+        cifar.read(path)
+
+
 @pytest.mark.parametrize("inner", ["", "cifar-10-batches-bin"])
 def test_folder_takes_all_batches_in_order(tmp_path, inner):
     folder = tmp_path / inner
