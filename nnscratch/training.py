@@ -16,6 +16,7 @@ from nnscratch.layers.base import Layer
 from nnscratch.layers.fusion import parameter_gradients_only
 from nnscratch.layers.geometry import check_count
 from nnscratch.optimizers import Optimizer
+from nnscratch.progress import progress_bar
 from nnscratch.training_run import History, Run
 
 Array = np.ndarray
@@ -110,19 +111,20 @@ def fit(
         if Path(checkpoint).exists():
             run.load_latest(Path(checkpoint))
     history = run.history
-    with parameter_gradients_only(model), tqdm(
+    with parameter_gradients_only(model), progress_bar(
         total=epochs * len(x), initial=len(history.loss) * len(x), unit=" samples",
-        unit_scale=True, mininterval=0.5, disable=not progress,
+        unit_scale=True, disable=not progress,
     ) as bar:  # fmt: skip
         while len(history.loss) < epochs and not (patience and run.epochs_since_best() >= patience):
             started = time.perf_counter()
-            bar.set_description(f"epoch {len(history.loss) + 1}/{epochs}")
+            bar.set_description(f"epoch {len(history.loss) + 1}/{epochs}", refresh=False)
             if renew is not None:
                 x, target = renew(run.rng)
             values = [_train_epoch(run, x, target, loss, batch_size, bar)]
             if validation is not None:
                 values.append(evaluate(model, *validation, loss))
-                bar.set_postfix_str(f"loss {values[0]:.4g}, validation {values[1]:.4g}")
+                losses = f"loss {values[0]:.4g}, validation {values[1]:.4g}"
+                bar.set_postfix_str(losses, refresh=False)
             run.end_epoch(*values)
             for name, number in (measure() if measure else {}).items():
                 history.measured.setdefault(name, []).append(float(number))

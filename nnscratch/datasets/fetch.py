@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 
 import pooch
 import requests
-from tqdm import tqdm
 
 from nnscratch.datasets.unpack import unpack
 from nnscratch.files import check_writable
+from nnscratch.progress import progress_bar
 
 CONNECT_SECONDS = 2.0  # for one address; a name may stand for many, tried one after another
 ANSWER_SECONDS = 3.0  # for all of it: look up the name, connect, receive the first headers
@@ -209,7 +209,7 @@ def _stream(url: str, output_file: str, _: object) -> None:
         name = url.rpartition("/")[2]
         with (
             open(output_file, "wb") as file,
-            tqdm(desc=name, total=size, unit="B", unit_scale=True) as bar,
+            progress_bar(desc=name, total=size, unit="B", unit_scale=True) as bar,
         ):
             for chunk in response.iter_content(1 << 16):
                 file.write(chunk)

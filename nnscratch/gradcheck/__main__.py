@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from nnscratch.gradcheck.differences import GROUP, SMALL
 from nnscratch.gradcheck.report import Report
 from nnscratch.kernels import use_kernels
 
+GREEN, RED, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[0m"
 ROW = "{:<21}{:<66}{:>8}{:>10}{:>7}  {}"
 
 
@@ -49,7 +51,7 @@ def print_table(cases: Sequence[Case]) -> int:
         report = case.check()
         if not report.ok:
             failed.append(report)
-        verdict = "ok" if report.ok else "FAILED"
+        verdict = _coloured("ok", GREEN) if report.ok else _coloured("FAILED", RED)
         numbers = (f"{report.worst:.1e}", report.elements, report.kinks, verdict)
         print(ROW.format(case.layer, case.configuration, *numbers), flush=True)
     print(
@@ -62,6 +64,12 @@ def print_table(cases: Sequence[Case]) -> int:
         print(f"\n{report}")
     print(f"\n{len(cases) - len(failed)} of {len(cases)} cases passed.")
     return 1 if failed else 0
+
+
+def _coloured(word: str, colour: str) -> str:
+    """In a terminal, unless ``NO_COLOR`` is set (see https://no-color.org)."""
+    wanted = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return f"{colour}{word}{PLAIN}" if wanted else word
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from tqdm import tqdm
 
 from nnscratch import kernels
 from nnscratch.kernels import compilation
 from nnscratch.kernels.compiled_blocks import Block, block_backward, block_forward
 from nnscratch.kernels.launch import BLOCK
+from nnscratch.progress import progress_bar
 
 Array = np.ndarray
 NO_PADS = ((0, 0), (0, 0))
@@ -98,7 +98,7 @@ def main() -> None:
     kernels.use_kernels("compiled")
     compilation.OWN.said = True  # the bar says it better
     everything = [(group, dtype) for dtype in (np.float32, np.float64) for group in GROUPS]
-    with tqdm(everything, unit=" groups") as bar:
+    with progress_bar(everything, unit=" groups") as bar:
         for group, dtype in bar:
             bar.set_description(f"{group.__name__} {dtype.__name__}".replace("_", " ").ljust(29))
             group(dtype)

@@ -137,6 +137,19 @@ def test_command_checks_one_layer(capsys):
     assert "3 of 3 cases passed" in out
 
 
+@pytest.mark.parametrize(
+    ("terminal", "no_color", "coloured"),
+    [(True, "", True), (True, "1", False), (False, "", False)],
+)
+def test_colours_only_in_a_terminal_that_wants_them(
+    monkeypatch, capsys, terminal, no_color, coloured
+):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal, raising=False)
+    monkeypatch.setenv("NO_COLOR", no_color)
+    assert main(["flatten"]) == 0
+    assert ("\x1b[32mok\x1b[0m" in capsys.readouterr().out) == coloured
+
+
 def test_command_names_the_known_layers(capsys):
     assert main(["conv3d"]) == 2
     err = capsys.readouterr().err
