@@ -16,6 +16,7 @@ from nnscratch import (
 )
 from nnscratch.kernels import use_kernels
 from nnscratch.layers.fusion import use_fusion
+from nnscratch.profiling import profile
 from nnscratch.threads import set_num_threads
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "losses",
     "models",
     "optimizers",
+    "profile",
     "set_num_threads",
     "training",
     "use_fusion",

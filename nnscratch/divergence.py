@@ -6,8 +6,8 @@ first one that was given finite numbers and gave back others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -59,8 +59,19 @@ def leaves(model: Layer, prefix: str = "") -> list[tuple[str, Layer]]:
 
 
 @contextmanager
-def _watched(name: str, layer: Layer, found: list[str]) -> Iterator[None]:
-    """Within, ``layer`` reports to ``found``. (What is changed in this way is never fused.)"""
+def replaced(layer: Layer, forward: Callable, backward: Callable) -> Iterator[None]:
+    """Within, these are the layer's passes. (A layer changed in this way is never fused.)"""
+    own = {key: value for key, value in vars(layer).items() if key in ("forward", "backward")}
+    layer.forward, layer.backward = forward, backward  # type: ignore
+    try:
+        yield
+    finally:
+        del layer.forward, layer.backward
+        vars(layer).update(own)
+
+
+def _watched(name: str, layer: Layer, found: list[str]) -> AbstractContextManager[None]:
+    """Within, ``layer`` reports to ``found``."""
     forward, backward = layer.forward, layer.backward
 
     def watched_forward(x: Array, *others: Any, **options: Any) -> Array:
@@ -79,10 +90,4 @@ def _watched(name: str, layer: Layer, found: list[str]) -> Iterator[None]:
             found.append(f"first in the gradients of {name}")
         return dx
 
-    own = {key: value for key, value in vars(layer).items() if key in ("forward", "backward")}
-    layer.forward, layer.backward = watched_forward, watched_backward  # type: ignore
-    try:
-        yield
-    finally:
-        del layer.forward, layer.backward
-        vars(layer).update(own)
+    return replaced(layer, watched_forward, watched_backward)
