@@ -1,7 +1,7 @@
 """Weights that begin dead: with a ReLU after every layer, some seeds can never learn.
 
-Where the inputs of a ReLU are negative for every image, its output is zero and so is its
-gradient: nothing before it is ever updated. In the exercise-1 autoencoder three places are narrow
+Where the inputs of a ReLU are negative for every image, its output is zero and so is its gradient:
+nothing before it is ever updated, it is dead. In the exercise-1 autoencoder three places are narrow
 enough for that to happen by chance: the two numbers of the code, and the one-channel output.
 """
 

@@ -1,9 +1,10 @@
-"""Autoencoder and beta-VAE with 64 latents: the nets of the second report, and how to train them.
+"""beta-VAE: the nets with 64 latents; the autoencoder copies digits well, but can it draw any?
 
-An autoencoder with many latents copies its input almost perfectly, and draws nothing: the codes of
-digits fill only a small part of the 64-dimensional space, and the decoder has never been asked
-about the rest. The samples here show it. What the same net draws when the codes are made to follow
-a distribution is the subject of `beta_vae_betas` and `beta_vae_sweep`.
+A latent is one of the numbers of a code. An autoencoder with many of them copies its input almost
+perfectly, and draws nothing: the codes of digits fill only a small part of the 64-dimensional
+space, and the decoder has never been asked about the rest. The samples here show it. What the same
+net draws when the codes are made to follow a distribution (beta-VAE, a VAE whose divergence KL has
+the weight beta) is the subject of `beta_vae_betas` and `beta_vae_sweep`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """beta-VAE: what the weight of the KL does, seen in the curves, the reconstructions, the samples.
 
-With beta = 0 nothing holds the codes near N(0, I), so KL runs away and samples of N(0, I) are no
-codes. With beta = 10 every nat costs so much that the code says nothing: each digit comes out as
-the mean of all. In between, a price that is worth paying. One figure for each beta of the report.
+KL is the divergence of the codes from the prior N(0, I), in nats (logarithms to base e): how much
+they tell of an image. With beta = 0 nothing holds the codes near N(0, I), so KL runs away and
+samples of N(0, I) are no codes. With beta = 10 every nat costs so much that the code says nothing:
+each digit comes out as the mean of all. In between, a price that is worth paying. One figure for
+each beta of the report.
 """
 
 from __future__ import annotations

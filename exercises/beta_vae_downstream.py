@@ -2,8 +2,9 @@
 
 A code is often made for another net to use. Two of the simplest users are tried here: a linear
 classifier, which shows what can be read off the code by weighted sums, and the nearest neighbour,
-which shows whether near codes mean the same. Both get 100, 1,000 or all labels. PCA, which costs
-nothing, has as many numbers and says how much of it a net was needed for.
+which shows whether near codes mean the same. Both get 100, 1,000 or all labels. PCA (principal
+component analysis: the directions in which images vary most), which costs nothing, has as many
+numbers and says how much of it a net was needed for.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """beta-VAE: choose beta by a rule that was written down before the run.
 
-Reconstructions get worse with every step that beta is raised; samples get better, until the code
-dies. So neither alone can choose beta: by the reconstructions 0 would win, and by the look of a few
-samples whoever looks. `choose` says what counts, and eight betas are measured by it.
+Beta is the weight of KL, which holds the codes near the prior. Reconstructions get worse with every
+step that beta is raised; samples get better, until the code dies (tells nothing). So neither alone
+can choose beta: by the reconstructions 0 would win, and by the look of a few samples whoever looks.
+`choose` says what counts, and eight betas are measured by it.
 """
 
 from __future__ import annotations

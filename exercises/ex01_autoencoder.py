@@ -1,9 +1,10 @@
 """Exercise 1: squeeze a digit through two numbers, and look at what comes out.
 
-A convolutional autoencoder, drawn as the 5LSL0 assignment asks: nothing but 3 x 3 convolutions
-with ReLU, each followed by pooling (or preceded by upsampling) with a factor of 2, and a code of
-1 x 2 x 1 numbers in the middle. Two numbers cannot hold a handwritten digit, so the net has to
-find out which two matter most. Figures 1 and 2 of the report.
+A convolutional autoencoder, drawn as the 5LSL0 assignment asks: nothing but 3 x 3 convolutions with
+ReLU, each followed by pooling (or preceded by upsampling) with a factor of 2, and a code of
+1 x 2 x 1 numbers in the middle (the pooling before it halves the height only). Two numbers cannot
+hold a handwritten digit, so the net has to find out which two matter most. Figures 1 and 2 of the
+report.
 """
 
 from __future__ import annotations

@@ -28,7 +28,10 @@ PUBLISHED_PERCENT = (97.8, 97.2)  # the report, the course's own run
 
 
 def classifier(seed: int, filters: int = 16, dropout: float = 0.0) -> Sequential:
-    """32 x 32 x 1 image -> 10 logits; with 16 filters, the encoder of exercise 1 and a head."""
+    """32 x 32 x 1 image -> 10 logits (scores, to be made probabilities by the softmax).
+
+    With 16 filters, the encoder of exercise 1 and a head.
+    """
     return Sequential(
         [
             *(Conv2D(filters, 3), ReLU(), MaxPooling2D(2)),  # 16 x 16 x filters

@@ -1,4 +1,4 @@
-"""Exercise 6: hand the autoencoder noisy digits.
+"""Exercise 6: hand the autoencoder noisy digits; the noise goes, but does the digit stay?
 
 A code of two numbers has no room for noise: whatever the encoder makes of a noisy image, the
 decoder can only draw something that it learned from clean ones. So the noise must go. Whether the
@@ -183,7 +183,7 @@ def shift_answer(shift: dict[str, Any]) -> str:
         100 * shift[f"nearest_neighbour_accuracy_{kind}_codes"] for kind in ("clean", "noisy")
     )
     return (
-        f"It moves a code by {shift['code_distance_mean']:.3f} on the mean (median "
+        f"It moves a code by {shift['code_distance_mean']:.3f} on average (median "
         f"{shift['code_distance_median']:.3f}), while the codes lie "
         f"{shift['code_rms_distance_from_their_mean']:.3f} (rms) around their mean. The mean shift "
         f"is {along} on axis 1 and 2. The nearest training code has the right digit for "

@@ -2,8 +2,10 @@
 
 A variational autoencoder sends every image to a small cloud of codes, not to a point, and pays for
 every cloud that lies far from the origin or is narrow. Its decoder therefore learns what to draw
-everywhere near the origin, and drawing new digits is as easy as drawing two random numbers.
-Figures 7 and 8 of the report: what comes out, and the loss with its two parts.
+everywhere near the origin, and drawing new digits is as easy as drawing two random numbers. The
+loss is SSE + w KL: the squared error summed over the pixels, and w times the Kullback-Leibler
+divergence of the cloud from the standard normal distribution, which is that price. Figures 7 and 8
+of the report: what comes out, and the loss with its two parts.
 """
 
 from __future__ import annotations

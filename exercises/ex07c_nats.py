@@ -1,8 +1,9 @@
 """Exercise 7, continued: how good is this VAE, in a unit that others use?
 
 A squared error cannot be compared from one scale of pixels to another. If every pixel is taken for
-the probability of a white dot, the loss is minus a lower bound of the log-likelihood, in nats, and
-can be held against published numbers. The same network, trained with that loss.
+the probability of a white dot, the loss is minus a lower bound of the log-likelihood (the ELBO), in
+nats (the logarithm is to base e), and can be held against published numbers. The same network,
+trained with that loss.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 Two ways to clean a noisy digit with a generator g of digits. The quick one: encode it, decode the
 mean. But the encoder has only ever seen clean digits. The slow one: leave the encoder alone and
-search for the code whose image explains the noisy one best (MAP inference). Which wins is decided
-here over many test images, against linear methods and against a control that may train on noise.
-Figure 11 of the report and its question 8c; Figures 12 and 13 are in `ex08b_map`.
+search for the code whose image explains the noisy one best (MAP inference, for "maximum a
+posteriori", the most probable one). Which wins is decided here over many test images, against
+linear methods and against a control that may train on noise. Figure 11 of the report and its
+question 8c; Figures 12 and 13 are in `ex08b_map`.
 """
 
 from __future__ import annotations

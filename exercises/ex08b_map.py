@@ -1,9 +1,9 @@
 """Exercise 8, continued: search for the code that explains a noisy digit (MAP inference).
 
-The decoder of the VAE stays as it is; only sixteen numbers move, downhill on
-``||x - g(z)||^2 + beta ||z||^2``. The first term asks the image to fit, the second asks the code
-to be one that the decoder has practised. Figures 12 and 13 of the report, what beta does, and what
-the same search does when pixels are missing instead of noisy.
+The decoder g of the VAE stays as it is; only the sixteen numbers of the code z move, downhill on
+``||x - g(z)||^2 + beta ||z||^2``, x being the noisy digit. The first term asks the image to fit,
+the second asks the code to be one that the decoder has practised. Figures 12 and 13 of the report,
+what beta does, and what the same search does when pixels are missing instead of noisy.
 """
 
 from __future__ import annotations

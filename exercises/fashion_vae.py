@@ -1,9 +1,10 @@
-"""A convolutional VAE on Fashion-MNIST, and the same on MNIST.
+"""A VAE of clothes, and one of digits: what a code keeps if it has to pay for what it tells.
 
-Ten latents, a squared error summed over the pixels and five times KL. In this bargain a latent is
-used only if it saves more squared error than it costs in divergence, so clothes come out with
-their shape and shade, and without their prints. Figures 3 and 4 of the report: the loss, and what
-comes out; `fashion_vae_latents` goes on with what the latents mean.
+Ten latents (numbers of a code), a convolutional network, a squared error summed over the pixels and
+five times KL, the price: the divergence of the codes from the prior. In this bargain a latent is
+used only if it saves more squared error than it costs in divergence, so clothes come out with their
+shape and shade, and without their prints. Figures 3 and 4 of the report: the loss, and what comes
+out; `fashion_vae_latents` goes on with what the latents mean.
 """
 
 from __future__ import annotations

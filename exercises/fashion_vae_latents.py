@@ -1,9 +1,9 @@
 """The ten latents of the VAE: what they draw, and whether they keep the classes apart.
 
-Codes drawn from the prior give new clothes; moving one latent alone shows what it stands for, or
-that it stands for nothing, since with a large weight of KL the network gives up the latents that
-do not pay. The report says that Fashion-MNIST disentangles less than MNIST. Its picture can only
-show how well the classes separate, so that is what is measured here, on both.
+Codes drawn from the prior, N(0, I), give new clothes; moving one latent alone shows what it stands
+for, or that it stands for nothing, since with a large weight of KL the network gives up the latents
+that do not pay. The report says that Fashion-MNIST disentangles less than MNIST. Its picture can
+only show how well the classes separate, so that is what is measured here, on both.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The networks of the separation exercise: a U-Net, and what is left of it without its skips.
 
-The U-Net hands what it sees across beside the bottleneck, so its decoders need not draw the picture
-but only say what in it belongs to whom. In the autoencoder everything has to pass through the
-bottleneck, in the VAE through a noisy code besides. The bottleneck is dense: to recognise an image
-is to compare all of it with what is known.
+The U-Net hands what it sees across beside the bottleneck (its narrowest place), by its skips, so
+its decoders need not draw the picture but only say what in it belongs to whom. In the autoencoder
+everything has to pass through the bottleneck, in the VAE through a noisy code besides. The
+bottleneck is dense: to recognise an image is to compare all of it with what is known.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Training on pairs that are drawn anew for every epoch."""
+"""Training on pairs that are drawn anew for every epoch, for few images make very many pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the networks of the separation exercise see the images.
+"""How the networks of the separation exercise see the images, and why whitened ones teach faster.
 
 Nearly all the variance of photographs lies in a few directions, those of smooth pictures, while
 what tells one photograph from a thousand others lies in the rest; there gradients are small, and

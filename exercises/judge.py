@@ -1,4 +1,4 @@
-"""The judge: the classifier of exercise 4, asked what digit an image looks like.
+"""The judge: the classifier of exercise 4 says what digit an image looks like, and how surely.
 
 Whether a decoded or denoised image can still be recognised is a matter of taste until somebody
 who has not seen the question answers it. The judge has only seen digits, so it must name one even

@@ -1,9 +1,10 @@
-"""The two terms of a VAE's loss, one at a time.
+"""The two terms of a VAE's loss, one at a time: what becomes of the codes without the other.
 
 The squared error alone lets the encoder put its codes anywhere and be as sure of them as it likes.
-The divergence KL alone wants every image at the same place, the prior, and tells the decoder
-nothing. Only the sum of both makes a plane of codes that is filled and still means something.
-Figure 1 of the report on separating images, with the VAE of exercise 7 trained three times.
+The divergence KL alone wants every image at the same place, the prior N(0, I), and tells the
+decoder nothing. Only the sum of both makes a plane of codes that is filled and still means
+something. Figure 1 of the report on separating images, with the VAE of exercise 7 trained three
+times.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""The plane of codes of PCA, of an autoencoder and of a VAE, on pictures of clothes.
+"""Three planes of codes, of PCA, an autoencoder and a VAE: which keeps pictures of clothes apart?
 
-All three put an image at a point of a plane. PCA does it by projection, the autoencoder 784-2-784
-by hardly more than that, the VAE 784-512-2-512-784 by whatever its hidden layers can learn, under
-the condition that the plane is filled like a normal distribution. Figures 1 and 2 of the report:
-what the decoders draw on the same canvas of codes; and which plane keeps the classes apart.
+All three put an image at a point of a plane. PCA (principal component analysis) does it by
+projection, the autoencoder 784-2-784 by hardly more than that, the VAE 784-512-2-512-784 by
+whatever its hidden layers can learn, under the condition that the plane is filled like a normal
+distribution. Figures 1 and 2 of the report: what the decoders draw on the same canvas of codes; and
+which plane keeps the classes apart.
 """
 
 from __future__ import annotations

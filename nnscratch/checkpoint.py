@@ -93,7 +93,8 @@ def load_checkpoint(
     DamagedCheckpointError
         If the file is not a whole checkpoint. No more memory is taken than the file has bytes.
     ValueError
-        If it is of a model with other parameters; the sentence names the first difference.
+        If it is of a model with other parameters, or of another optimiser or run; the sentence
+        names the first difference.
     """
     groups = _read(Path(path))
     for group, arrays in (("params", model.params), ("state", model.state)):

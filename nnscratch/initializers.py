@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,6 +11,16 @@ Array = np.ndarray
 Shape = tuple[int, ...]
 Initializer = Callable[[Shape, int, int, np.random.Generator], Array]
 MOST_WEIGHTS = 2**28  # 2 GB while they are drawn; more is a slip rather than a layer for a laptop
+
+
+def generator(seed: int | Sequence[int]) -> np.random.Generator:
+    """The generator of a model's weights; raises a ValueError or TypeError for what is no seed."""
+    try:
+        return np.random.default_rng(seed)
+    except (ValueError, TypeError) as error:
+        raise type(error)(
+            f"seed is {seed!r}; it must be a whole number of at least 0, or several of them."
+        ) from error
 
 
 def check_initializer(initializer: Initializer) -> Initializer:
@@ -70,9 +80,9 @@ def glorot_uniform(shape: Shape, fan_in: int, fan_out: int, rng: np.random.Gener
 
 
 def glorot_normal(shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
-    """Normal with variance ``2 / (fan_in + fan_out)``; see `glorot_uniform`.
+    """Normal with the variance of Glorot & Bengio's Eq. 12, ``2 / (fan_in + fan_out)``.
 
-    Not truncated at two standard deviations (Keras truncates), as in Glorot & Bengio's Eq. 12.
+    See `glorot_uniform`. Not truncated at two standard deviations, as Keras does.
     """
     return rng.normal(0.0, np.sqrt(2.0 / (fan_in + fan_out)), shape)
 

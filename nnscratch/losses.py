@@ -1,11 +1,14 @@
-"""Losses: the value and its gradient, together.
+"""Losses: how wrong the outputs are, as one number, and its gradient, with which backward begins.
 
 Every function returns ``value, gradient``: a Python float, and dL/d(first argument) with the shape
-and dtype of that argument. How the terms are added up is said by ``reduction``:
+and dtype of that argument (`gaussian_kl`: a pair, for both arguments). How the terms are added up
+is said by ``reduction``, which divides their sum by m:
 
-- "mean": the mean over every term,
-- "sum": the sum over every term,
-- "batch_mean": the sum within each sample, then the mean over the batch.
+- "mean": the mean over all terms; m is their number,
+- "sum": the sum over all terms; m = 1,
+- "batch_mean": the sum within each sample, then the mean over the batch; m = N.
+
+Logarithms are natural ones, so what is a logarithm of a probability is in nats (1 nat = 1.44 bits).
 """
 
 from __future__ import annotations
@@ -35,9 +38,13 @@ def mse(y: Array, target: Array, reduction: str = "mean") -> tuple[float, Array]
     Raises
     ------
     ValueError
-        If the shapes differ, or the reduction is none of the three.
+        If the shapes differ, there are no entries, or the reduction is none of the three.
     TypeError
-        If the dtypes differ.
+        If the dtypes differ, or these are no arrays of real numbers.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning", 2006, Eq. 1.2, without its 1/2.
     """
     _check_alike("mse", y, target)
     m = _terms(y.shape, reduction)
@@ -50,12 +57,13 @@ def binary_crossentropy(
 ) -> tuple[float, Array]:
     """Minus the log-likelihood of ``target`` under Bernoulli(p), ``p = sigmoid(logits)``.
 
-    With x a logit and t its target::
+    With x a logit (what the sigmoid turns into a probability) and t its target, a term is::
 
         -t log p - (1 - t) log(1 - p) = max(x, 0) - t x + log(1 + exp(-|x|))
 
-    The left side overflows for large \\|x\\|, the right side does not. Its gradient is
-    ``p - t``: sigmoid and logarithm cancel.
+    Far from x = 0, where p is rounded to 0 or 1, the left side needs log 0, the right side does
+    not. The derivative of a term is ``p - t``, since sigmoid and logarithm cancel; dlogits is that,
+    divided by m.
 
     Parameters
     ----------
@@ -74,9 +82,10 @@ def binary_crossentropy(
     Raises
     ------
     ValueError
-        If the shapes differ, a target lies outside [0, 1], or the reduction is none of the three.
+        If the shapes differ, there are no entries, a target lies outside [0, 1], or the reduction
+        is none of the three.
     TypeError
-        If the dtypes differ.
+        If the dtypes differ, or these are no arrays of real numbers.
 
     References
     ----------
@@ -98,12 +107,18 @@ def softmax_crossentropy(
 ) -> tuple[float, Array]:
     """Minus the log-probability of the right class, ``p = softmax(logits)``.
 
-    One sample: ``L = -log p[t] = log sum_k exp(x[k]) - x[t]``, so ``dL/dx[k] = p[k] - (k == t)``.
-    The largest logit is subtracted first, which changes no probability and prevents overflow.
+    One sample, with logits x, classes k and the right class t::
+
+        p[k] = exp(x[k]) / sum_j exp(x[j])        L = -log p[t] = log sum_j exp(x[j]) - x[t]
+        dL/dx[k] = p[k] - (k == t)
+
+    where (k == t) is 1 or 0; dlogits is that, divided by m. The largest logit is subtracted first,
+    which changes no probability and prevents overflow.
 
     Parameters
     ----------
     logits : array (N, classes)
+        Before the softmax.
     labels : array (N,) of int
         The right class of each sample, 0 to classes - 1.
     reduction : "mean" or "sum"
@@ -118,9 +133,10 @@ def softmax_crossentropy(
     Raises
     ------
     ValueError
-        If the shapes do not fit, or a label is out of range.
+        If the shapes do not fit, there are no samples, a label is out of range, or the reduction is
+        none of the three.
     TypeError
-        If the labels are not integers.
+        If the labels are not integers, or the logits no array of real numbers.
 
     References
     ----------
@@ -142,14 +158,18 @@ def gaussian_kl(
 ) -> tuple[float, tuple[Array, Array]]:
     """Kullback-Leibler divergence from N(mu, s^2) to the prior N(0, 1), ``logvar = log s^2``.
 
-    For each latent ``KL = (mu^2 + s^2 - 1 - log s^2) / 2``, hence ``dmu = mu`` and
-    ``dlogvar = (s^2 - 1) / 2``.
+    It says how much a code tells: nothing, KL = 0, if it has the distribution that codes have
+    before any image is seen, the prior. For each latent, that is each number of a code,
+    ``KL = (mu^2 + s^2 - 1 - log s^2) / 2``, hence its derivatives ``mu`` and, by
+    ``d(s^2)/dlogvar = s^2``, ``(s^2 - 1) / 2``; dmu and dlogvar are these, divided by m.
 
     Parameters
     ----------
     mu, logvar : arrays (N, d)
+        d latents of N images.
     reduction : "batch_mean", "mean" or "sum"
-        By default the sum over latents and the mean over the batch, as in the ELBO.
+        By default the sum over latents and the mean over the batch, as in the ELBO
+        (`nnscratch.models.NegativeELBO`).
 
     Returns
     -------
@@ -160,9 +180,9 @@ def gaussian_kl(
     Raises
     ------
     ValueError
-        If the shapes differ, or the reduction is none of the three.
+        If the shapes differ, there are no entries, or the reduction is none of the three.
     TypeError
-        If the dtypes differ.
+        If the dtypes differ, or these are no arrays of real numbers.
 
     References
     ----------

@@ -1,14 +1,18 @@
 """MAP inference: the code that explains an image best, searched for through a frozen decoder.
 
-Given a generator g and a measurement x, noisy or with pixels missing, find::
+Given a generator g, here a decoder, and a measurement x, noisy or with pixels missing, find::
 
     z* = argmin_z  ||m (x - g(z))||^2 + beta ||z||^2
 
-With pixels x = g(z) + noise of variance v and a prior z ~ N(0, I), this z is the most probable one
-(maximum a posteriori) for ``beta = v``: minus twice the logarithm of p(x | z) p(z) is
-``||x - g(z)||^2 / v + ||z||^2`` plus a constant. m is 1 where a pixel was observed and 0 where it
-was not. Only z moves: backward goes through the decoder to its input, and gradients of its
-parameters are not computed.
+where ||a||^2 is the sum of the squares of a, and the mask m is 1 where a pixel was observed and 0
+where it was not. With pixels x = g(z) + noise of variance v and a prior z ~ N(0, I), all observed,
+this z is the most probable one (maximum a posteriori) for ``beta = v``: minus twice the logarithm
+of p(x | z) p(z) is ``||x - g(z)||^2 / v + ||z||^2`` plus a constant. The gradient is::
+
+    dz = g'(2 m (g(z) - x)) + 2 beta z        g' being the backward pass of g, and m^2 = m
+
+Only z moves: backward goes through the decoder to its input, and gradients of its parameters are
+not computed.
 """
 
 from __future__ import annotations
@@ -35,11 +39,12 @@ class MapEstimate:
     ----------
     z : array (N, d)
     objective : array (N,)
-        Its value at z.
+        Its value at z, in squared pixels.
     start : array (N,) of int
         From which of the starts it was found.
     trace : array (T, N)
-        The objective along the way from that start: before the first iteration, then after each.
+        The objective along the way from that start, at T points: before the first iteration, then
+        after each.
     evaluations : int
         How often the decoder was run, forward and backward, on all images and starts at once.
     """
@@ -77,8 +82,9 @@ def map_estimate(
     mask : array of 0 and 1 that broadcasts to x, optional
         1 where a pixel was observed. All, if not given.
     solver : "adam" or "lbfgs"
-        `nnscratch.optimizers.Adam`, or `scipy.optimize`'s L-BFGS-B, which usually needs far fewer
-        evaluations. It is run on the sum over all images and starts, whose parts share nothing.
+        `nnscratch.optimizers.Adam`, or `scipy.optimize`'s L-BFGS-B, which learns from its steps how
+        the slope changes and usually needs far fewer evaluations. It is run on the sum over all
+        images and starts, whose parts share nothing.
     iterations : int
         At most, with L-BFGS, which stops when it gets no further.
     learning_rate : float > 0
@@ -91,7 +97,7 @@ def map_estimate(
 
     References
     ----------
-    Bora et al., "Compressed sensing using generative models", ICML 2017, Eq. 3.
+    Bora et al., "Compressed sensing using generative models", ICML 2017, where beta is lambda.
     """
     problem = _Problem(decoder, x, starts, beta, mask)
     check_count(iterations, "iterations")

@@ -21,6 +21,7 @@ def nearest_neighbour_labels(train_codes: Array, train_labels: Array, codes: Arr
     Parameters
     ----------
     train_codes : array (N, d)
+        N codes of d numbers each, as everywhere here.
     train_labels : array (N,)
     codes : array (M, d)
 
@@ -35,9 +36,10 @@ def nearest_neighbour_labels(train_codes: Array, train_labels: Array, codes: Arr
 
 
 def _nearest(train_codes: Array, codes: Array) -> Array:
-    """Which training code is nearest, from all distances: ``|c - t|^2 = |c|^2 - 2 c t + |t|^2``.
+    """Which training code t is nearest to each code c, from all the distances between them.
 
-    Around the mean, so that little is lost in the rounding of this difference.
+    ``|c - t|^2 = |c|^2 - 2 c t + |t|^2``, of which |c|^2 is the same for all t; half of the rest is
+    compared. Around the mean, so that little is lost in the rounding of this difference.
     """
     mean = train_codes.mean(axis=0)
     t, c = train_codes - mean, codes - mean
@@ -77,7 +79,7 @@ def linear_probe(
     mean = train_codes.mean(axis=0, dtype=np.float64)
     scale = np.sqrt(train_codes.var(axis=0, dtype=np.float64).mean()) or 1.0
     x = (train_codes - mean) / scale
-    d, C = x.shape[1], len(classes)
+    d, C = x.shape[1], len(classes)  # no channels here
 
     def objective(flat: Array) -> tuple[float, Array]:
         W, b = flat[: d * C].reshape(d, C), flat[d * C :]
@@ -179,19 +181,24 @@ def silhouettes(codes: Array, labels: Array) -> Array:
 
 
 def pca(x: Array, k: int) -> tuple[Array, Array]:
-    """The mean and the k principal directions of ``x``.
+    """The mean and the k principal directions of ``x``: those in which it varies most.
 
     Parameters
     ----------
     x : array (N, ...)
         Each sample is taken as one vector of D numbers.
     k : int
+        From 1 to D.
 
     Returns
     -------
     mean : array (D,)
     directions : array (k, D)
         Orthonormal, the direction of largest variance first.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning", 2006, section 12.1.
     """
     rows = x.reshape(len(x), -1)
     mean = rows.mean(axis=0, dtype=np.float64)
@@ -203,13 +210,13 @@ def pca(x: Array, k: int) -> tuple[Array, Array]:
 
 
 def pca_reconstruct(x: Array, mean: Array, directions: Array) -> Array:
-    """The point nearest to ``x`` in the plane through ``mean`` along ``directions``."""
+    """The points nearest to ``x`` (N, ...) in the plane through ``mean`` along ``directions``."""
     codes = (x.reshape(len(x), -1) - mean) @ directions.T
     return (codes @ directions + mean).reshape(x.shape)
 
 
 def psnr(images: Array, reference: Array, peak: float = 1.0) -> Array:
-    """Peak signal-to-noise ratio of each image, ``10 log10(peak^2 / MSE)``.
+    """Peak signal-to-noise ratio of each image, ``10 log10(peak^2 / MSE)``, MSE over its pixels.
 
     Parameters
     ----------
@@ -224,7 +231,7 @@ def psnr(images: Array, reference: Array, peak: float = 1.0) -> Array:
 
     References
     ----------
-    Gonzalez & Woods, "Digital Image Processing", 4th ed., 2018, section 8.1 (MSE as in Eq. 8-10).
+    Gonzalez & Woods, "Digital Image Processing", 4th ed., 2018, section 8.1 (fidelity criteria).
     """
     errors = ((images - reference) ** 2).reshape(len(images), -1).mean(axis=1, dtype=np.float64)
     with np.errstate(divide="ignore"):
@@ -234,7 +241,7 @@ def psnr(images: Array, reference: Array, peak: float = 1.0) -> Array:
 def paired_bootstrap(
     a: Array, b: Array, rng: np.random.Generator, resamples: int = 2000
 ) -> tuple[float, float, float]:
-    """How much larger ``a`` is than ``b`` on the mean, and how sure that is.
+    """How much larger ``a`` is than ``b`` on average, and how sure that is.
 
     Both were measured on the same N samples, so their differences are drawn, with replacement, N
     at a time; the interval holds the middle 95 % of the means of such draws.

@@ -1,8 +1,9 @@
-"""Optimisers: small steps downhill, in place.
+"""Optimisers: how far a gradient g moves its parameter p, by plain descent, momentum and Adam.
 
 ``optimizer.step(params, grads)`` takes two dicts with the same keys and changes the arrays of
-``params``. What an optimiser remembers between steps lies in its ``state``, a dict of arrays that
-`nnscratch.checkpoint` saves.
+``params`` in place. What an optimiser remembers between steps lies in its ``state``, a dict of
+arrays that `nnscratch.checkpoint` saves. In the formulas an arrow gives the name on its left a new
+value; they hold for every entry of every array.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ Schedule = Callable[[int], float]
 
 def cosine_decay(initial: float, steps: int) -> Schedule:
     """A learning rate that falls from ``initial`` to 0 along half a cosine in ``steps`` steps.
+
+    Before step t, counted from 0, it is ``initial / 2 * (1 + cos(pi * t / steps))``; from
+    ``t = steps`` on it is 0.
 
     Returns
     -------
@@ -83,7 +87,8 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If keys or shapes of the two dicts differ, or other parameters came in earlier steps.
+            If keys or shapes of the two dicts differ, or a parameter had another shape in an
+            earlier step.
         """
         if params.keys() != grads.keys():
             raise ValueError(
@@ -127,8 +132,15 @@ class SGD(Optimizer):
     Parameters
     ----------
     learning_rate : float or function of the step number
+        ``rate``.
     momentum : float in [0, 1)
     nesterov : bool
+
+    Raises
+    ------
+    ValueError
+        If the learning rate is not positive, momentum lies outside its range, or is 0 though
+        ``nesterov`` is asked for.
 
     References
     ----------
@@ -162,7 +174,8 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Steps of about ``learning_rate``, whatever the size of the gradient.
 
-    With m and v the running means of g and g^2, zero at first, and t = 1 in the first step::
+    With m and v (no velocity here) the running means of g and g^2, zero at first, and t = 1 in the
+    first step::
 
         m <- beta_1 * m + (1 - beta_1) * g        mhat = m / (1 - beta_1^t)
         v <- beta_2 * v + (1 - beta_2) * g^2      vhat = v / (1 - beta_2^t)
@@ -174,10 +187,16 @@ class Adam(Optimizer):
     Parameters
     ----------
     learning_rate : float or function of the step number
+        ``rate``.
     beta_1, beta_2 : float in [0, 1)
     epsilon : float > 0
         1e-8 as in the paper and in PyTorch; Keras takes 1e-7.
     weight_decay : float >= 0
+
+    Raises
+    ------
+    ValueError
+        If the learning rate is not positive, or another argument lies outside its range.
 
     References
     ----------

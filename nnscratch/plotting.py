@@ -22,7 +22,7 @@ from nnscratch.files import written_whole
 
 Array = np.ndarray
 
-# One colour a digit, everywhere: Matplotlib's ten "tab" colours in their order.
+# One colour for each digit, everywhere: Matplotlib's ten "tab" colours in their order.
 DIGIT_COLORS = np.array(
     ["#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd",
      "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"]

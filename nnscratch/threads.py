@@ -1,4 +1,4 @@
-"""How many threads compute."""
+"""How many threads compute, and why those of NumPy must keep out of the way of the kernels'."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from nnscratch import kernels
 def set_num_threads(n: int) -> None:
     """Share the work of the compiled kernels among ``n`` threads.
 
-    At first there is one a CPU core, or what the environment variable ``NUMBA_NUM_THREADS`` says.
-    The bits of a result do not depend on n. NumPy's own threads, those of its BLAS, keep spinning
+    At first there is one for each CPU core, or what the environment variable ``NUMBA_NUM_THREADS``
+    says. The bits of a result do not depend on n. NumPy's own threads, those of its BLAS (the
+    library that multiplies its matrices), keep spinning
     for a while after a matrix product and then hold the cores that the kernels want; so beside
     compiled kernels BLAS has one thread, from ``use_kernels("compiled")`` on. With the reference
     kernels, n is the number of BLAS threads.

@@ -23,7 +23,7 @@ class History:
     Attributes
     ----------
     loss : list of float
-        Mean loss over the epoch's batches, each taken before the step that it caused.
+        Mean loss over the samples of the epoch, each taken before the step that it caused.
     validation_loss : list of float
         Loss on the validation data after the epoch; empty without such data.
     measured : dict of str to list of float

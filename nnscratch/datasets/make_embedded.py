@@ -1,4 +1,7 @@
-"""Make the embedded subsets: `python -m nnscratch.datasets.make_embedded --help`."""
+"""Which images are part of this package, and how their files are made again, byte for byte.
+
+``python -m nnscratch.datasets.make_embedded --help`` says what it needs.
+"""
 
 from __future__ import annotations
 

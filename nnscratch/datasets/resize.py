@@ -1,4 +1,4 @@
-"""Bilinear resizing of a batch of images."""
+"""Bilinear resizing: every new pixel is read off the straight lines between old ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking known files out of a tar archive, and nothing else."""
+"""How known files are taken out of a tar archive, and nothing else that may be hidden in it."""
 
 from __future__ import annotations
 

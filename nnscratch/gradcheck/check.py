@@ -1,4 +1,9 @@
-"""The gradient checker."""
+"""The gradient check: backward beside measured slopes, and how much their agreement guarantees.
+
+Two words: dy is also called the cotangent, the numbers that turn an output into one number
+L = <dy, output>, the sum of products, so that there is something to differentiate. A kink is a
+place where a function has no derivative because its slope jumps, like that of a ReLU at 0.
+"""
 
 from __future__ import annotations
 
@@ -123,12 +128,14 @@ def check_loss(
     arrays : float64 arrays
         Where to check.
     tolerance : float
+        Allowed relative error, as in `check_gradients`.
     subject : str
         What the report calls the loss.
 
     Returns
     -------
     Report
+        Also where the shapes of the gradients are wrong; nothing is raised for that.
     """
     names = ["input"] if len(arrays) == 1 else [f"input {i}" for i in range(len(arrays))]
     points = {name: np.array(array, np.float64) for name, array in zip(names, arrays, strict=True)}

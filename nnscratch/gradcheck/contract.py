@@ -1,4 +1,8 @@
-"""What is asked of a layer before its numbers are looked at."""
+"""What is asked of a layer before its numbers are looked at: its contract.
+
+Shapes and types that were announced, equal results for equal inputs, nothing changed that belongs
+to others, and a backward pass that is linear in dy.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Measuring a derivative by moving numbers a little: central differences, kinks, rounding."""
+"""Measuring a derivative by moving numbers a little: central differences, kinks, rounding.
+
+A kink is a place where a slope jumps, as that of a ReLU does at 0: a difference taken across it
+is the slope of neither side, so it is not used.
+
+Source: Press et al., "Numerical Recipes", 3rd ed., 2007, section 5.7.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +41,7 @@ class Subject:
     evaluate : function
         Returns the output (a fresh array) and the kink pattern (see `kink_pattern`).
     cotangent : array like the output
-        L = <cotangent, output> is what is differentiated.
+        The dy: L = <cotangent, output>, the sum of products, is what is differentiated.
     gradients : dict of str to array
         The claim: dL/darray, by name.
     """
@@ -46,7 +52,7 @@ class Subject:
     gradients: dict[str, Array]
 
     def scale(self, name: str) -> float:
-        """The size that errors in one array are held against: the rms of its gradient.
+        """The size that errors in one array are held against: the rms of its gradient (`rms`).
 
         At least a millionth of the largest such size, for a gradient may be 0 but for rounding:
         that of a bias before a BatchNormalization.
@@ -121,8 +127,9 @@ def measure(
 ) -> Slope | None:
     """The slope of L when ``array.flat[places]`` moves along ``weights``, or None at a kink.
 
-    ``(L(p + h w) - L(p - h w)) / 2h``, where h is 1e-6 times the size of the array (at least 1):
-    the error of the formula, of order h^2, and that of rounding, 1e-16 / h, are both small then.
+    ``(L(p + h w) - L(p - h w)) / 2h`` for the numbers p there and the weights w, where h is 1e-6
+    times the rms of the array (or 1, if that is larger), times ``stretch``: the error of the
+    formula, of order h^2, and that of rounding, 1e-16 / h, are both small then.
     Outputs are subtracted before they are summed, so only those that moved bring in rounding.
     """
     array = subject.arrays[name]

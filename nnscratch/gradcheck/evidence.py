@@ -1,4 +1,4 @@
-"""What a diagnosis has to go on."""
+"""What a diagnosis has to go on: two gradients side by side, and the layer to try things with."""
 
 from __future__ import annotations
 

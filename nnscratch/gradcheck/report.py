@@ -1,4 +1,4 @@
-"""What a gradient check found."""
+"""What a gradient check found: the largest error and, for each wrong array, where and a hint."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """The heavy loops of the layers, and the one place that chooses who computes them.
 
+A kernel, here, is such a loop; in ``kernel_size`` it is the window of weights of a convolution.
 Layers call ``kernels.conv2d`` and its siblings; `reference` documents each, in plain NumPy. The
 functions of the same names in `compiled` are many times faster and need numba. They are the
 default; `use_kernels` or the environment variable ``NNSCRATCH_KERNELS`` choose otherwise.

@@ -1,9 +1,9 @@
 """Memory that is used again: a training step asks for arrays of the same sizes thousands of times.
 
-A large array fresh from the system costs a page fault for every 4 KB before a kernel has computed
-anything. So the arrays handed out here are remembered, and their memory is handed out again once
-nobody else holds them or a view of them. Nobody has to give anything back, and no array changes
-under the hands of somebody who kept it.
+A large array fresh from the system costs a page fault (the system stops the program to find it
+memory) for every 4 KB before a kernel has computed anything. So the arrays handed out here are
+remembered, and their memory is handed out again once nobody else holds them or a view of them.
+Nobody has to give anything back, and no array changes under the hands of somebody who kept it.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ def _lanes(values: Array, x: Array) -> Array:
     """``values`` (C,), one for every channel of x, repeated for all lanes."""
     if values.shape != x.shape[-1:] or values.dtype != x.dtype:
         raise ValueError(
-            f"expected {x.shape[-1]} numbers in {x.dtype}, one a channel, got {values.dtype} "
-            f"{values.shape}."
+            f"expected {x.shape[-1]} numbers in {x.dtype}, one for each channel, got "
+            f"{values.dtype} {values.shape}."
         )
     return np.concatenate([values] * _layout(len(values))[0])
 
@@ -39,8 +39,8 @@ def _lanes(values: Array, x: Array) -> Array:
 def _totals(kernel: Kernel, sums: int, C: int, *arrays: Array) -> Array:
     """What ``kernel`` adds up over the first of ``arrays`` for every channel, (sums, C) in float64.
 
-    A block adds up in the dtype of the data, and so few numbers a lane that rounding stays small;
-    the sums of the blocks are then added in order.
+    A block adds up in the dtype of the data, and so few numbers in each lane that rounding stays
+    small; the sums of the blocks are then added in order.
     """
     numbers = arrays[0].size
     repeats, size = _layout(C)

@@ -8,9 +8,10 @@ How it becomes fast, from the outside in:
 2. `phases`: strides and enlargement become bookkeeping, one algorithm is left.
 3. `scratch`: every sample is copied into memory where zeros surround it and all distances are
    constants.
-4. `convolve` walks over it in tiles, and `tiles` (`wide_tiles`) holds the sums of a tile in
-   registers.
-5. `vectors`: the instructions themselves.
+4. `convolve` walks over it in tiles (a few outputs that are computed at once), and `tiles`
+   (`wide_tiles`) holds the sums of a tile in registers.
+5. `vectors`: the instructions themselves, which treat as many numbers as a register has places
+   ("lanes").
 
 Behind max pooling a gradient is mostly zeros, and `pooled_gradient` does without them.
 """

@@ -1,4 +1,8 @@
-"""The gradients of a convolution with ReLU and 2x2 max pooling behind it, as one kernel."""
+"""The gradients of a convolution with ReLU and 2x2 max pooling behind it, as one kernel.
+
+Here the memory for it is prepared; `pooled_gradient` has the derivation and the loops. Plans and
+taps are those of `phases`, lanes the places of a vector register.
+"""
 
 from __future__ import annotations
 

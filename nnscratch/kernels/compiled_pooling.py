@@ -1,7 +1,7 @@
-"""Pooling, compiled; `reference` says what it computes.
+"""Pooling, compiled: rows are shared out so that no two threads ever write to one place.
 
-The work is shared out by rows: a row of outputs on the way forward and, backward, a row of the
-image, which collects what it gets from all windows over it. So no two threads write to one place.
+`reference` says what it computes. A share is a row of outputs on the way forward and, backward, a
+row of the image, which collects what it gets from all windows over it.
 Letters as in `reference`; a ``window`` is (kh, kw, sh, sw, top, left).
 """
 

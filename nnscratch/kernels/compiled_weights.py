@@ -1,7 +1,8 @@
 """The weights of a convolution, put into the order in which the tiles need them, and back.
 
 That order is [vectors of output channels, blocks of input channels, terms, channels of the block,
-lanes]: a tile then reads its weights from one end to the other.
+lanes]: a tile then reads its weights from one end to the other. (A term is a tap, or several whose
+weights are added first, see `phases`; lanes are the places of a vector register.)
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A share is a serial function, the kernel around it a single parallel loop: what numba has to
 analyse for parallelism, which it does slowly, is kept small. It takes arrays and numbers
-only, no tuples.
+only, no tuples. (A scratch is a thread's memory for samples with zeros around them, see `scratch`.)
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""The loops between the drivers and the tiles: one group of samples that lies in a scratch."""
+"""The loops between the drivers and the tiles: one group of samples that lies in a scratch.
+
+A scratch holds samples with zeros around them, and a tile is a few outputs whose sums fit into
+registers; runs, quads and phases are the tables of a `phases.Plan`.
+"""
 
 from __future__ import annotations
 

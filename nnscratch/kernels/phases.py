@@ -1,8 +1,9 @@
 """Every convolution is a sum of shifted copies: how strides and enlargement become bookkeeping.
 
 Take one axis, an image x that is first enlarged f times by repeating pixels (f = 1: not at all)
-and then convolved with stride s and ``before`` zeros in front. Output o sees, through tap i, the
-pixel ``(o s + i - before) // f`` of x. With ``g = gcd(f, s)``, write the outputs as
+and then convolved with stride s and ``before`` zeros in front. Output o sees, through tap i (place
+i of the window), the pixel ``(o s + i - before) // f`` of x. With ``g = gcd(f, s)``, the greatest
+common divisor, write the outputs as
 ``o = P h + p`` with ``P = f / g`` (there are P "phases" p), and the pixels of x as ``Q h + q`` with
 ``Q = s / g``. Then o sees the pixel ``Q h + m``, with ``m = (p s + i - before) // f``, a number
 that does not depend on h: phase ``q = m mod Q``, shifted by ``d = m // Q``. So::
@@ -50,11 +51,13 @@ class Term(NamedTuple):
 class Image(NamedTuple):
     """How one sample lies in its scratch: [channels / block, phases, rows, columns, block].
 
-    Zeros surround it, so no loop ever asks whether a pixel exists. ``top`` and ``left`` count the
-    zeros in front. The others are distances in numbers, between neighbours in a phase (``pixel``,
-    ``row``), phases, groups of channels and samples. Pixels are ``block`` numbers apart, which
-    the inner loops rely on; but an image of one channel (block = 1) and at most two phases across
-    lies as it is, its phases woven into one another: so the taps of a row stay side by side.
+    A scratch is memory into which samples are copied to be worked on (see `scratch`). Zeros
+    surround a sample, so no loop ever asks whether a pixel exists. There are ``split_h`` x
+    ``split_w`` phases; ``top`` and ``left`` count the zeros in front. The others are distances in
+    numbers, between neighbours in a phase (``pixel``, ``row``), phases, groups of channels and
+    samples. Pixels are ``block`` numbers apart, which the inner loops rely on; but an image of one
+    channel (block = 1) and at most two phases across lies as it is, its phases woven into one
+    another: so the taps of a row stay side by side.
     """
 
     height: int
@@ -98,10 +101,13 @@ class Plan:
     image, target
         Where numbers come from and where they go.
     terms : tuple of Term, sorted so that the terms of a phase stand together
+    taps : int
+        How many places the window has, kh * kw.
     runs : int array (R, 3)
-        Terms whose pixels are neighbours, as one stretch of memory: distance from the pixel
-        above, pixels, first term.
+        Terms whose pixels are neighbours, as one stretch of memory: its distance in the scratch
+        from the place of the output, its pixels, its first term.
     run_starts, quad_starts : int arrays (phases + 1,)
+        The first run and the first quad of each phase, and the number of all.
     quads : int array
         Distances of four neighbouring numbers in the scratch, for the weight gradient.
     rows : int array (terms, channels)

@@ -7,8 +7,9 @@ is left of channel k is a list of pixels o, each with its number dy::
     dW[i, c, k] = sum over the list of  dy x[o + i, c]
     dx[o + i, c] += dy W[i, c, k]       for everything on the list and every tap i
 
-Here the lanes are input channels c. An image of one channel has none to offer: there the lanes are
-output channels k, and the four pixels of a window are met with the zeros they have.
+Here the lanes (the places of a vector register) are input channels c. An image of one channel has
+none to offer: there the lanes are output channels k, and the four pixels of a window are met with
+the zeros they have.
 """
 
 from __future__ import annotations

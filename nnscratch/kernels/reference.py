@@ -4,7 +4,8 @@ Convolution, pooling and upsampling stand here, everything else in `reference_po
 
 Letters: N samples, H x W pixels, C input channels, K output channels, windows of kh x kw that step
 by strides (sh, sw) over an image with pads ((top, bottom), (left, right)) of zeros around it, which
-gives OH x OW windows. Images are channels-last, (N, H, W, C).
+gives OH x OW windows. A tap (i, j) is a place in the window, 0 <= i < kh and 0 <= j < kw. Images
+are channels-last, (N, H, W, C). W alone is the weights, and ' makes the transpose of a matrix.
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ def crop(padded: Array, size: Pair, pads: Pads) -> Array:
 
 
 def conv2d(x: Array, W: Array, b: Array | None, strides: Pair, pads: Pads) -> Array:
-    """Convolution: a row of numbers for every window, times a matrix of weights ("im2col").
+    """Convolution: a row of numbers for every window, times a matrix of weights.
+
+    (Known as "im2col", from images to the columns of a matrix; here they are rows.)
 
     Parameters
     ----------
@@ -239,7 +242,8 @@ def _pixels_in_window(image: Pair, counts: Pair, size: Pair, strides: Pair, pads
 def upsample2d(x: Array, size: Pair, interpolation: str) -> Array:
     """Enlarge by integer factors: "nearest" repeats every pixel, "bilinear" interpolates.
 
-    Both are linear and treat the axes one after the other: ``y = U_h x U_w'``.
+    Both are linear and treat the axes one after the other: ``y = U_h x U_w'`` for each sample and
+    channel; for "bilinear", U_h and U_w are those of `bilinear_matrix`.
 
     Parameters
     ----------

@@ -86,6 +86,7 @@ def normalize(x: Array, mean: Array, s: Array, gamma: Array, beta: Array) -> tup
     ----------
     x : array (..., C)
     mean, s, gamma, beta : arrays (C,)
+        s is one over the standard deviation, ``1 / sqrt(var + epsilon)``.
 
     Returns
     -------
@@ -134,7 +135,7 @@ def adam(
     weight_decay: float,
     t: int,
 ) -> None:
-    """One step of `nnscratch.optimizers.Adam`; p, m and v change in place.
+    """One step of `nnscratch.optimizers.Adam`, with its formulas; p, m and v change in place.
 
     Parameters
     ----------
@@ -142,6 +143,8 @@ def adam(
         The parameter and its gradient.
     m, v : arrays like p
         The running means of g and g^2.
+    rate, beta_1, beta_2, epsilon, weight_decay : float
+        ``m += (1 - beta_1) * (g - m)`` is ``m = beta_1 * m + (1 - beta_1) * g``, and v alike.
     t : int
         The number of this step, from 1.
     """

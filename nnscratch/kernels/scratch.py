@@ -1,5 +1,8 @@
 """Copying a sample into its scratch, and rows of results out of the cache.
 
+A scratch is memory that belongs to one thread; a sample lies there as `phases.Image` says, with
+zeros around it, phase by phase, so that the loops need to know neither borders nor strides.
+
 The copies cost little beside the convolution, and what happens to the numbers on the way costs next
 to nothing: a gradient passes back through ReLU while it is copied in, and outputs are rectified and
 pooled, still in the nearest cache, while they are copied out.

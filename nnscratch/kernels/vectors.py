@@ -1,8 +1,9 @@
 """A vocabulary for vector registers: what the inner loops of the convolution are written in.
 
-A CPU multiplies and adds 4 to 16 numbers at once if they stand in one register. Compilers find
-that out by themselves for simple loops, but not for a convolution whose sums should stay in
-registers while the image streams by. So these few words say it outright, inside numba functions::
+A CPU multiplies and adds 4 to 16 numbers at once if they stand in one register, each in a place of
+its own, a "lane". Compilers find that out by themselves for simple loops, but not for a convolution
+whose sums should stay in registers while the image streams by. So these few words say it outright,
+inside numba functions::
 
     v = load(a, i)            v = a[i : i + lanes]
     v = broadcast(a, i)       every lane = a[i]

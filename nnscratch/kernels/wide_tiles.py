@@ -1,8 +1,9 @@
 """The tiles once more for processors with 32 vector registers: two vectors of channels at once.
 
 In the tiles of `tiles`, every multiply-add needs a number of its own from memory, and memory hands
-out hardly more than one a cycle. Here each number is used twice, with two vectors, so that the
-multiply-adds alone set the pace; but it takes sixteen sums, for which other processors lack room.
+out hardly more than one in each cycle. Here each number is used twice, with two vectors, so that
+the multiply-adds alone set the pace; but it takes sixteen sums, for which other processors lack
+room.
 """
 
 from __future__ import annotations

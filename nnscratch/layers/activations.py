@@ -1,7 +1,7 @@
 """Activations: one nonlinear function, applied to every number alike.
 
-For ``y = f(x)`` element by element the chain rule is ``dx = dy * f'(x)``. Each class says f and f',
-the latter in terms of whatever forward already has.
+For ``y = f(x)`` element by element the chain rule is ``dx = dy * f'(x)``, f' being the derivative.
+Each class says f and f', the latter in terms of whatever forward already has.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class LeakyReLU(Layer):
     Parameters
     ----------
     negative_slope : float
-        Between 0 and 1.
+        From 0 to 1; by default 0.3, as in Keras.
 
     Raises
     ------
@@ -74,12 +74,12 @@ class LeakyReLU(Layer):
 class Sigmoid(Layer):
     """Logistic function, ``y = 1 / (1 + exp(-x))``; ``dx = dy * y * (1 - y)``.
 
-    From ``y' = exp(-x) / (1 + exp(-x))^2``, whose two factors are y and 1 - y. Computed as
+    From ``f'(x) = exp(-x) / (1 + exp(-x))^2``, which is y times ``1 - y``. Computed as
     ``(1 + tanh(x / 2)) / 2``, the same function, which cannot overflow.
 
     Notes
     -----
-    Any shape.
+    Any shape. Source: Bishop, "Pattern Recognition and Machine Learning", 2006, Eqs. 4.59 and 4.88.
     """
 
     def forward(self, x: Array, training: bool = False) -> Array:
@@ -99,7 +99,7 @@ class Tanh(Layer):
 
     Notes
     -----
-    Any shape.
+    Any shape. Source: Bishop, "Pattern Recognition and Machine Learning", 2006, Eqs. 5.59-5.60.
     """
 
     def forward(self, x: Array, training: bool = False) -> Array:

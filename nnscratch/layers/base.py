@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from nnscratch.initializers import generator
 from nnscratch.layers.gathered import GatheredArrays
 from nnscratch.layers.geometry import check_shape
 
@@ -24,9 +25,11 @@ class Layer:
         y = layer.forward(x)                                  # remembers what backward needs
         dx = layer.backward(dy)                               # overwrites layer.grads
 
-    ``backward`` takes ``dy = dL/dy`` and returns ``dx = dL/dx``; on the way it writes
-    ``dL/dparam`` into ``grads``. It never changes a parameter (that is the optimiser's work),
-    nor ``x``, nor ``dy``. Shapes given to and returned by ``build`` leave out the batch axis.
+    With L the loss, a single number, ``backward`` takes ``dy = dL/dy`` and returns ``dx = dL/dx``;
+    on the way it writes ``dL/dparam`` into ``grads``. It never changes a parameter (that is the
+    optimiser's work), nor ``x``, nor ``dy``. Shapes given to and returned by ``build`` leave out
+    the batch axis. ``training`` is True in a step of training, in which Dropout, GaussianSampling
+    and BatchNormalization compute something else than in evaluation.
 
     Attributes
     ----------
@@ -58,7 +61,8 @@ class Layer:
         Raises
         ------
         ValueError
-            If the layer cannot take this shape; the sentence says what it wants.
+            If the layer cannot take this shape, or the dtype is neither float32 nor float64; the
+            sentence says what is wanted.
         """
         self.input_shape = check_shape(input_shape)
         self.dtype = np.dtype(dtype)
@@ -88,9 +92,11 @@ class Layer:
         return 0
 
     def forward(self, x: Array, training: bool = False) -> Array:
+        """The outputs (N, *built_shape) for a batch of inputs x (N, *input_shape)."""
         raise NotImplementedError
 
     def backward(self, dy: Array) -> Array:
+        """dL/dx, shaped like the latest x, from dL/dy, shaped like the latest outputs."""
         raise NotImplementedError
 
     def check_input(self, x: Array) -> None:
@@ -173,8 +179,10 @@ class Composite(Layer):
 class Sequential(Composite):
     """Layers applied one after the other: the chain rule, as a loop.
 
-    Forward, ``x_(i+1) = f_i(x_i)``. Backward, ``dL/dx_i = (df_i/dx_i)' dL/dx_(i+1)``: each layer
-    turns the gradient at its output into the gradient at its input, last layer first.
+    Forward, ``x_(i+1) = f_i(x_i)``. Backward, ``dL/dx_i = (df_i/dx_i)' dL/dx_(i+1)``, where ' makes
+    the transpose of a matrix: each layer turns the gradient at its output into the gradient at its
+    input, last layer first. A layer that was built before, for the same shape and dtype, keeps its
+    parameters: so part of a trained network can go on in a new one.
 
     Parameters
     ----------
@@ -185,16 +193,11 @@ class Sequential(Composite):
         Of the generator that all initial weights are drawn from, in the order of the layers.
     dtype : float32 or float64
 
-    Notes
-    -----
-    A layer that was built before, for the same shape and dtype, keeps its parameters: so part of
-    a trained network can go on in a new one.
-
     Raises
     ------
-    ValueError
-        At construction, when a layer cannot take what the layer before it gives; the sentence
-        names the layer, what it got and what it wants.
+    ValueError, TypeError
+        At construction, when a layer cannot take what the layer before it gives (the sentence
+        names the layer, what it got and what it wants), one occurs twice, or the seed is none.
     """
 
     def __init__(
@@ -286,16 +289,6 @@ class Sequential(Composite):
         from nnscratch.layers.summary import print_summary  # which imports this module
 
         print_summary(self)
-
-
-def generator(seed: int | Sequence[int]) -> np.random.Generator:
-    """A random generator; raises a ValueError or TypeError that says what a seed is."""
-    try:
-        return np.random.default_rng(seed)
-    except (ValueError, TypeError) as error:
-        raise type(error)(
-            f"seed is {seed!r}; it must be a whole number of at least 0, or several of them."
-        ) from error
 
 
 def all_parts(layer: Layer) -> list[Layer]:

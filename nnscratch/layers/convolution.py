@@ -1,4 +1,9 @@
-"""Convolution and its adjoint, the transposed convolution."""
+"""Convolution, the same small weights at every place of an image; and its adjoint, the way back.
+
+The adjoint of a linear map A is its transpose A', that is the map with ``<A u, v> = <u, A' v>`` for
+all u and v: what turns dy into dx. Letters as in `nnscratch.kernels.reference`. W alone is the
+weights; beside H it is the width of an image.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +30,13 @@ from nnscratch.layers.geometry import (
 class Conv2D(Layer):
     """Every output pixel is a weighted sum over a window of the input.
 
-    Forward, with x zero outside the image, strides (sh, sw) and pad (pt, pl) before it::
+    Forward, with x zero outside the image, strides (sh, sw), and pt rows of zeros above and pl
+    columns of zeros to the left of the image::
 
         y[n, h, w, k] = b[k] + sum_(i, j, c) x[n, h*sh + i - pt, w*sw + j - pl, c] W[i, j, c, k]
 
-    (a cross-correlation: the kernel is not flipped). Backward, because y is linear in x, W and b::
+    for the outputs h, w = 0, 1, ... (a cross-correlation: the kernel is not flipped). Backward,
+    because y is linear in x, W and b, and with (r, s) for a pixel of x::
 
         db[k]          = sum_(n, h, w) dy[n, h, w, k]
         dW[i, j, c, k] = sum_(n, h, w) x[n, h*sh + i - pt, w*sw + j - pl, c] dy[n, h, w, k]
@@ -56,7 +63,10 @@ class Conv2D(Layer):
     Raises
     ------
     ValueError
-        For impossible arguments; at build, if the input is no image or the window larger than it.
+        For impossible arguments; at build, if the input is no image or the window larger than it,
+        or W too large.
+    TypeError
+        If the initialiser is no function.
 
     Notes
     -----
@@ -121,15 +131,17 @@ class Conv2DTranspose(Layer):
     Let A be the linear map of the Conv2D (without bias) that has the same weights, strides and
     padding and goes from this layer's *output* to its *input*. Then, with A' its transpose::
 
-        forward   y  = A' x + b  that is, every (n, h, w, c) and every tap (i, j) add
-                  x[n, h, w, c] W[i, j, k, c]  to  y[n, h*sh + i - pt, w*sw + j - pl, k]
+        forward   y  = A' x + b  that is, every (n, h, w, c) and every place (i, j) of the
+                  window add, for each k, x[n, h, w, c] W[i, j, k, c]
+                  to  y[n, h*sh + i - pt, w*sw + j - pl, k]
         backward  dx = A dy      a plain convolution of dy with the same W
                   dW[i, j, k, c] = sum_(n, h, w) of
                                    dy[n, h*sh + i - pt, w*sw + j - pl, k] x[n, h, w, c]
                   db[k]          = sum_(n, r, s) dy[n, r, s, k]
 
-    so the three kernels of Conv2D serve again, with x and dy in exchanged roles: dW has the
-    formula of Conv2D's dW where dy stands for the image and x for the gradient.
+    what would lie outside of y being dropped. So the three kernels of Conv2D serve again, with x
+    and dy in exchanged roles: dW has the formula of Conv2D's dW where dy stands for the image and x
+    for the gradient.
 
     Parameters
     ----------
@@ -155,7 +167,10 @@ class Conv2DTranspose(Layer):
     ------
     ValueError
         For impossible arguments; at build, if the input is no image, or if no Conv2D of these
-        strides and padding maps the wanted output size back to the input size.
+        strides and padding maps the wanted output size back to the input size, if the padding
+        crops everything away, or W is too large.
+    TypeError
+        If the initialiser is no function.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""The fully connected layer."""
+"""The fully connected layer: one matrix product forward, two with transposed matrices backward."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from nnscratch.layers.geometry import check_count
 class Dense(Layer):
     """Every output is a weighted sum of all inputs: ``y = x W + b``.
 
-    Backward, from ``y[n, u] = sum_i x[n, i] W[i, u] + b[u]``::
+    With N samples n, I inputs i, U outputs u, and ' for the transpose of a matrix. Backward, from
+    ``y[n, u] = sum_i x[n, i] W[i, u] + b[u]``::
 
         dW[i, u] = sum_n x[n, i] dy[n, u]   =>  dW = x' dy
         db[u]    = sum_n dy[n, u]
@@ -32,6 +33,8 @@ class Dense(Layer):
     ------
     ValueError
         If units is not a positive int; at build, if the inputs are not vectors, or W too large.
+    TypeError
+        If the initialiser is no function.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Dropout."""
+"""Dropout: setting numbers to zero at random, and why those that survive are enlarged."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class Dropout(Layer):
 
     Notes
     -----
-    Any shape. Source: Srivastava et al., JMLR 15, 2014, section 10 ("inverted" dropout).
+    Any shape. Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from
+    overfitting", JMLR 15, 2014, section 10 ("inverted" dropout; p there is the 1 - rate of here).
     """
 
     def __init__(self, rate: float) -> None:

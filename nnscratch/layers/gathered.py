@@ -1,4 +1,4 @@
-"""The flat dict of a model's arrays, which lie in its layers."""
+"""How all arrays of a model stand in one flat dict, although each lies in its own layer."""
 
 from __future__ import annotations
 

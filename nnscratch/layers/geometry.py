@@ -86,8 +86,8 @@ def resolve_padding(padding: str | Pads, size: Pair, kernel: Pair, strides: Pair
     """The numbers of zeros ((top, bottom), (left, right)) put around an image of ``size``.
 
     "same" makes the output ``ceil(size / stride)`` long, as in Keras: it needs
-    ``(ceil(size / stride) - 1) * stride + kernel - size`` zeros; half of them, rounded down, come
-    before the image and the rest after it, so an odd total is asymmetric.
+    ``(ceil(size / stride) - 1) * stride + kernel - size`` zeros (none if that is negative); half of
+    them, rounded down, come before the image and the rest after it, so an odd total is asymmetric.
     """
     if padding == "valid":
         return (0, 0), (0, 0)

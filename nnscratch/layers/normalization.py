@@ -1,4 +1,4 @@
-"""Batch normalisation."""
+"""Batch normalisation: each number depends on the whole batch, and so does each gradient."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from nnscratch.layers.base import Array, Layer, Shape
 class BatchNormalization(Layer):
     """Give every channel mean 0 and variance 1 over the batch, then a learnt scale and shift.
 
-    With m numbers a channel (m = N for vectors, m = N*H*W for images; all sums are over them)::
+    With m numbers in each channel (m = N for vectors, m = N*H*W for images; all sums are over
+    them) and s for one *over* the standard deviation::
 
         mean = sum x / m      var = sum (x - mean)^2 / m      s = 1 / sqrt(var + epsilon)
         xhat = (x - mean) * s      y = gamma * xhat + beta
@@ -28,10 +29,11 @@ class BatchNormalization(Layer):
 
         dx = s * (g - sum(g) / m - xhat * sum(g * xhat) / m)
 
-    that is: g without its mean and without its component along xhat, because the output cannot
-    follow x in these two directions. (gamma is one number a channel, so ``sum(g)`` is
-    ``gamma * dbeta`` and ``sum(g * xhat)`` is ``gamma * dgamma``.) Evaluation uses running
-    statistics, which are constants, so there ``dx = g * s``.
+    that is: s times g without its mean and, as ``sum(xhat^2) = m`` but for epsilon, without its
+    component along xhat, because the output cannot follow x in these two directions. (gamma is one
+    number for a channel, so ``sum(g)`` is ``gamma * dbeta`` and ``sum(g * xhat)`` is
+    ``gamma * dgamma``.) Evaluation uses running statistics, which are constants, so there
+    ``dx = g * s``, with dgamma and dbeta as above.
 
     Parameters
     ----------
@@ -43,8 +45,9 @@ class BatchNormalization(Layer):
     Attributes
     ----------
     params : ``gamma (C,)``, ``beta (C,)``
+        Ones and zeros at first.
     state : ``mean (C,)``, ``var (C,)``
-        Running statistics; var is the biased variance, as in Keras.
+        Running statistics, 0 and 1 at first; var is the biased variance, as in Keras.
 
     Raises
     ------

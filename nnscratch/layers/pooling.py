@@ -1,4 +1,7 @@
-"""Pooling: one number for every window, channel by channel."""
+"""Pooling: one number for every window, and to which of its pixels the gradient goes back.
+
+Letters as in `nnscratch.kernels.reference`; every channel is pooled by itself.
+"""
 
 from __future__ import annotations
 
@@ -50,8 +53,9 @@ class _Pooling2D(Layer):
 class MaxPooling2D(_Pooling2D):
     """The largest number in every window.
 
-    Forward ``y = max over the window``, so moving the winner moves y by as much and moving any
-    other pixel does nothing: backward, dy goes to the winner. Where windows overlap, a pixel
+    Forward ``y[n, h, w, c] = max_(i, j) x[n, h*sh + i - pt, w*sw + j - pl, c]``, with pt and pl
+    rows and columns of padding before the image. So moving the winner moves y by as much and moving
+    any other pixel does nothing: backward, dy goes to the winner. Where windows overlap, a pixel
     collects the dy of every window that it won. Of equal numbers the first, row by row, wins.
 
     Parameters
@@ -65,11 +69,13 @@ class MaxPooling2D(_Pooling2D):
     Raises
     ------
     ValueError
-        For impossible arguments; at build, if the input is no image or the pool larger than it.
+        For impossible arguments; at build, if the input is no image or the pool larger than it, or
+        a window could lie in the padding alone.
 
     Notes
     -----
-    Input (N, H, W, C), output (N, OH, OW, C).
+    Input (N, H, W, C), output (N, OH, OW, C). Source: Goodfellow, Bengio & Courville, "Deep
+    Learning", 2016, section 9.3.
     """
 
     def forward(self, x: Array, training: bool = False) -> Array:
@@ -104,11 +110,12 @@ class AveragePooling2D(_Pooling2D):
     Raises
     ------
     ValueError
-        For impossible arguments; at build, if the input is no image or the pool larger than it.
+        For impossible arguments; at build, if the input is no image or the pool larger than it, or
+        a window could lie in the padding alone.
 
     Notes
     -----
-    Input (N, H, W, C), output (N, OH, OW, C).
+    Input (N, H, W, C), output (N, OH, OW, C). Source: as for `MaxPooling2D`.
     """
 
     def forward(self, x: Array, training: bool = False) -> Array:

@@ -59,7 +59,7 @@ class Reshape(Layer):
 
 
 class Flatten(Reshape):
-    """Make every sample a vector: (N, H, W, C) becomes (N, H * W * C)."""
+    """Make every sample a vector: (N, H, W, C), say, becomes (N, H * W * C)."""
 
     def __init__(self) -> None:
         super().__init__(-1)

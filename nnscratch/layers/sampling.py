@@ -11,9 +11,10 @@ from nnscratch.layers.noise import draw_generator, make_noise_state
 class GaussianSampling(Layer):
     """Draw ``z ~ N(mu, s^2)`` as ``z = mu + s * eps`` with ``eps ~ N(0, 1)`` from outside.
 
-    The input holds both heads of an encoder side by side on the last axis, first d numbers mu,
-    then d numbers ``logvar = log s^2``; so ``s = exp(logvar / 2)``, not ``exp(logvar)``. With eps
-    held fixed z is a smooth function of them::
+    The input holds what both heads (the last layers) of an encoder give, side by side on the last
+    axis: first d means mu, then d numbers ``logvar = log s^2``, s being the standard deviation; so
+    ``s = exp(logvar / 2)``, not ``exp(logvar)``. With eps held fixed z is a smooth function of
+    them::
 
         dmu     = dz
         dlogvar = dz * eps * ds/dlogvar = dz * eps * s / 2
@@ -27,6 +28,8 @@ class GaussianSampling(Layer):
     ------
     ValueError
         At build, if the last axis cannot be halved; in forward, if eps has another shape than z.
+    TypeError
+        In forward, if eps is no array, or of another dtype than the model.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Upsampling: enlarge images by whole factors."""
+"""Upsampling: images are enlarged by a matrix for each axis, gradients go back by its transpose."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from nnscratch.layers.geometry import check_image_shape, pair
 class UpSampling2D(Layer):
     """Enlarge an image by an integer factor along each axis.
 
-    Forward is linear in x and treats the axes one after the other, ``y = U_h x U_w'``. Backward
-    is therefore the transpose, ``dx = U_h' dy U_w``. For "nearest" each pixel becomes a block of
+    Forward is linear in x and treats the axes one after the other: for each sample and channel
+    ``y = U_h x U_w'``, with U_h (H * fh, H), U_w (W * fw, W), and ' for the transpose. Backward is
+    therefore the transpose, ``dx = U_h' dy U_w``. For "nearest" each pixel becomes a block of
     fh x fw equal ones, and its gradient is the sum over that block.
 
     Parameters
     ----------
     size : int or pair (fh, fw)
+        The factors.
     interpolation : "nearest" or "bilinear"
-        Bilinear takes pixels as areas (half-pixel centres), as Keras does.
+        Bilinear takes pixels as areas (half-pixel centres), as Keras does; its matrices are those
+        of `nnscratch.kernels.reference.bilinear_matrix`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Networks that are more than one chain of layers."""
+"""Networks that are more than one chain of layers, so that their backward must be written out."""
 
 from nnscratch.models.autoencoder import Autoencoder
 from nnscratch.models.unet import UNet

@@ -1,4 +1,4 @@
-"""The autoencoder: an encoder, a code, a decoder."""
+"""The autoencoder: an image through a small code to an image again, and the gradient back."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from nnscratch.layers.base import Array, Composite, Sequential, Shape
 class Autoencoder(Composite):
     """Two networks in a row, trained to give back their input through a small code.
 
-    Forward ``z = f(x)``, ``y = g(z)``; backward by the chain rule, ``dz = g'(dy)``,
-    ``dx = f'(dz)``. The two halves stay usable on their own: ``encoder.forward`` gives codes,
-    ``decoder.forward`` makes images from codes that no image had.
+    Forward ``z = f(x)``, ``y = g(z)``, with an encoder f and a decoder g; backward by the chain
+    rule, ``dz = g'(dy)``, ``dx = f'(dz)``, with f' for the backward pass of f. The two halves stay
+    usable on their own: ``encoder.forward`` gives codes, ``decoder.forward`` makes images from
+    codes that no image had.
 
     Parameters
     ----------
@@ -24,6 +25,11 @@ class Autoencoder(Composite):
     ------
     ValueError, TypeError
         If the two do not fit, or are no Sequentials.
+
+    References
+    ----------
+    Hinton & Salakhutdinov, "Reducing the dimensionality of data with neural networks", Science
+    313, 2006.
     """
 
     def __init__(self, encoder: Sequential, decoder: Sequential) -> None:

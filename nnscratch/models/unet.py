@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import DTypeLike
 
+from nnscratch.initializers import generator
 from nnscratch.layers.activations import ReLU
-from nnscratch.layers.base import Array, Composite, Layer, Sequential, Shape, generator
+from nnscratch.layers.base import Array, Composite, Layer, Sequential, Shape
 from nnscratch.layers.convolution import Conv2D, Conv2DTranspose
 from nnscratch.layers.geometry import check_shape
 from nnscratch.layers.normalization import BatchNormalization
@@ -20,14 +21,14 @@ from nnscratch.layers.summary import print_summary
 class UNet(Composite):
     """One encoder and two decoders: an image in, two images out, side by side on the last axis.
 
-    With L levels, level 0 being the largest image, the encoder computes ::
+    With D levels, level 0 being the largest image, the encoder computes ::
 
         h_0 = x
         s_i = down_i(h_i)              the skip of level i
         h_(i+1) = pool(s_i)            half the height and width
-        b = bottleneck(h_L)
+        b = bottleneck(h_D)            (no bias, here)
 
-    and each of the two decoders, with weights of its own, from u_L = b back up ::
+    and each of the two decoders, with weights of its own, from u_D = b back up ::
 
         e_i = up_i(u_(i+1))            twice the height and width: as s_i
         u_i = block_i([e_i, s_i])      [ , ] puts images side by side on the channel axis
@@ -47,15 +48,16 @@ class UNet(Composite):
     What was read in several places gets the sum of what these places send back. Both decoders
     read b; both decoders and the pooling read s_i::
 
-        db   = du_L of decoder 1 + du_L of decoder 2
+        db   = du_D of decoder 1 + du_D of decoder 2
+        dh_D = bottleneck'(db)
         ds_i = ds_i of decoder 1 + ds_i of decoder 2 + pool'(dh_(i+1))
-        dh_i = down_i'(ds_i)
+        dh_i = down_i'(ds_i)           and dx = dh_0
 
     Parameters
     ----------
     input_shape : (H, W, C)
-        H and W must be multiples of 2^L.
-    filters : L numbers
+        H and W must be multiples of 2^D.
+    filters : D numbers
         Of each level, largest image first.
     bottleneck : int, or layers
         Filters of the two convolutions below the last level, or what to have in their place:
@@ -67,8 +69,8 @@ class UNet(Composite):
     Raises
     ------
     ValueError
-        If there is no level, the images cannot be halved L times, or the bottleneck changes their
-        height or width.
+        If there is no level, a number of filters is not a positive int, the images cannot be halved
+        D times, or the bottleneck changes their height or width.
 
     References
     ----------
@@ -176,6 +178,9 @@ class UNetDecoder(Composite):
         Shapes of the skips, largest image first.
     channels : int
         Of the image that comes out.
+    rng : numpy.random.Generator
+        Of the weights.
+    dtype : float32 or float64
     """
 
     def __init__(
@@ -205,7 +210,7 @@ class UNetDecoder(Composite):
         return self.head.forward(u, training)
 
     def backward(self, dy: Array) -> tuple[Array, list[Array]]:  # type: ignore[override]
-        """dL/db, and dL/dskip of each skip, largest image first."""
+        """dL/db, shaped like b, and dL/dskip of each skip, largest image first."""
         du = self.head.backward(dy)
         dskips = []
         for up, block in zip(reversed(self.ups), reversed(self.blocks), strict=True):

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nnscratch.layers.base import Array, Composite, Layer, Sequential, Shape, generator
+from nnscratch.initializers import generator
+from nnscratch.layers.base import Array, Composite, Layer, Sequential, Shape
 from nnscratch.layers.dense import Dense
 from nnscratch.layers.sampling import GaussianSampling
 from nnscratch.losses import gaussian_kl, mse
@@ -16,10 +17,15 @@ from nnscratch.losses import gaussian_kl, mse
 class VAE(Composite):
     """x -> h -> (mu, logvar) -> z = mu + s * eps -> y, trained to maximise the ELBO.
 
-    The encoder does not give a code but a distribution over codes, N(mu, s^2), from two heads, and
-    the decoder sees a sample of it. The loss for one image has two parts (`NegativeELBO`)::
+    (The evidence lower bound, a number that the log-probability of an image is never below.) The
+    encoder does not give a code but a distribution over codes, N(mu, s^2), from two heads (dense
+    layers), and the decoder sees a sample of it, with eps ~ N(0, 1). The loss for one image has two
+    parts (`NegativeELBO`), a reconstruction error R and the divergence of that distribution from
+    the prior N(0, 1)::
 
         L = R(y, x) + w KL        KL = 1/2 sum(mu^2 + s^2 - 1 - logvar),  s^2 = exp(logvar)
+
+    For a batch it is averaged over the N images, so all gradients below have a factor 1 / N.
 
     Backward, step by step. The decoder turns dy = dR/dy into dz. A sample depends on both heads::
 
@@ -170,7 +176,7 @@ class NegativeELBO:
     kl_weight : float >= 0
         w.
     reconstruction : function (y, target, reduction) -> (value, dy)
-        R.
+        R; by default the squared error, summed over the pixels.
 
     Raises
     ------
@@ -210,6 +216,17 @@ def elbo_terms(
     batch_size: int = 500,
 ) -> dict[str, float]:
     """Both parts of the loss over all images, in evaluation mode.
+
+    Parameters
+    ----------
+    model : VAE
+    x : array (N, H, W, C)
+        Images, at least one.
+    rng : numpy.random.Generator
+        Of the noise eps.
+    reconstruction : function (y, target, reduction) -> (value, dy)
+    batch_size : int
+        How many images at once.
 
     Returns
     -------
