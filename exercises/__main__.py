@@ -4,133 +4,105 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
-from exercises import (
-    beta_vae,
-    beta_vae_betas,
-    beta_vae_downstream,
-    beta_vae_interpolation,
-    beta_vae_sweep,
-    ex01_autoencoder,
-    ex01b_dead_starts,
-    ex02_latent_space,
-    ex03_nearest_neighbour,
-    ex04_classifier,
-    ex04b_capacity,
-    ex05_generator,
-    ex06_denoising,
-    ex07_vae,
-    ex07b_latent_space,
-    ex07c_nats,
-    ex08_denoising,
-    ex08b_map,
-    fashion_vae,
-    fashion_vae_latents,
-    image_separation,
-    image_separation_methods,
-    image_separation_more_data,
-    loss_terms,
-    pca_ae_vae,
-    pca_linear,
-)
-from exercises.common import Settings, add_flags, run_stoppable, to_settings
+from exercises import timing
+from exercises.catalogue import EXERCISES, FIGURES, first_line, short_name
+from exercises.common import Settings, run_stoppable, script_parser, to_settings
+from exercises.explorer import make_explorer
 from exercises.report import write_report
+from exercises.results import table
+from exercises.timing import GALLERY
 
-# Each exercise with the figures that it writes, in the order of the report page.
-EXERCISES = (
-    (ex01_autoencoder, ("ex01_fig1", "ex01_fig2")),
-    (ex02_latent_space, ("ex02_fig3", "ex02_overlap")),
-    (ex03_nearest_neighbour, ("ex03_table1",)),
-    (ex04_classifier, ("ex04_fig4", "ex04_table")),
-    (ex04b_capacity, ("ex04_capacity",)),
-    (ex05_generator, ("ex05_fig5", "ex05_tiles")),
-    (ex06_denoising, ("ex06_fig6", "ex06_table")),
-    (ex07_vae, ("ex07_fig7", "ex07_fig8")),
-    (ex07b_latent_space, ("ex07_fig9", "ex07_fig10", "ex07_comparison")),
-    (ex07c_nats, ("ex07_nats",)),
-    (ex08_denoising, ("ex08_fig11", "ex08_table")),
-    (ex08b_map, ("ex08_fig12", "ex08_fig13", "ex08_beta", "ex08_inpainting")),
-    (ex01b_dead_starts, ("ex01_dead_starts",)),
-    (beta_vae, ("beta_vae_ae",)),
-    (
-        beta_vae_betas,
-        ("beta_vae_0", "beta_vae_10", "beta_vae_0_1", "beta_vae_0_01", "beta_vae_0_2"),
-    ),
-    (beta_vae_sweep, ("beta_vae_sweep", "beta_vae_chosen")),
-    (beta_vae_interpolation, ("beta_vae_interpolation", "beta_vae_smoothness")),
-    (beta_vae_downstream, ("beta_vae_downstream",)),
-    (loss_terms, ("loss_terms",)),
-    (pca_linear, ("pca_linear",)),
-    (pca_ae_vae, ("pca_ae_grid", "pca_vae_grid", "pca_scatters")),
-    (fashion_vae, ("fashion_vae_loss", "fashion_vae_reconstructions")),
-    (
-        fashion_vae_latents,
-        ("fashion_vae_samples", "fashion_vae_traversals", "fashion_vae_classes"),
-    ),
-    (image_separation, ("separation_train", "separation_test")),
-    (image_separation_methods, ("separation_table",)),
-    (image_separation_more_data, ("separation_more_data",)),
-)
-GALLERY = Path(__file__).with_name("gallery")
 GALLERY_BYTES = 150_000
 
 
-def run_all(settings: Settings) -> list[str]:
-    """Run all exercises; the names of all figures."""
-    names: list[str] = []
-    for module, figures in EXERCISES:
+def run_all(settings: Settings) -> None:
+    """Run all exercises and write the page, with an estimate of the time before."""
+    which = timing.kind(settings)
+    from_nothing = not any((settings.out / "models").glob("*.npz"))
+    names = [short_name(module) for module, _ in EXERCISES]
+    ms = timing.step_ms() if which else 0.0
+    if which:
+        expected = timing.in_words(timing.estimate(which, ms, names))
+        kept = "" if from_nothing else "; less, where trained models are kept already"
+        print(f"{len(names)} exercises, about {expected} on this machine{kept}.", flush=True)
+    seconds = {}
+    for module, _ in EXERCISES:
+        started = time.perf_counter()
         module.run(settings)
-        names += figures
-    print(f"  {write_report(settings.out, names)}: all figures on one page", flush=True)
-    return names
+        seconds[short_name(module)] = time.perf_counter() - started
+    if which and from_nothing:
+        timing.keep(settings.out, which, ms, seconds)
+    path = write_report(settings.out, EXERCISES, seconds, make_explorer(settings))
+    print(f"  {path}: all figures on one page", flush=True)
+    print(f"It took {timing.in_words(sum(seconds.values()))}.", flush=True)
 
 
-def fill_gallery(folder: Path, names: list[str]) -> None:
-    """Copy the figures and their numbers to ``exercises/gallery``.
+def fill_gallery(folder: Path) -> None:
+    """Copy the figures, their numbers and the record of times to ``exercises/gallery``.
 
     Raises
     ------
     ValueError
         If a picture is too large to be committed.
     """
-    for name in names:
+    for name in FIGURES:
         size = (folder / f"{name}.png").stat().st_size
         if size > GALLERY_BYTES:
             raise ValueError(f"{name}.png has {size:,} bytes; the gallery takes {GALLERY_BYTES:,}.")
     GALLERY.mkdir(exist_ok=True)
-    for name in names:
+    for name in FIGURES:
         for ending in (".png", ".json"):
             shutil.copy(folder / f"{name}{ending}", GALLERY)
-    print(f"  {GALLERY.name}: refreshed with {len(names)} figures")
+    for record in folder.glob(timing.file_name("*")):
+        shutil.copy(record, GALLERY)
+    print(f"  {GALLERY.name}: refreshed with {len(FIGURES)} figures")
+
+
+def print_list() -> None:
+    """Every exercise with what it is about, its figures, and its minutes on the full data."""
+    seconds = timing.read("full")["seconds"]
+    for module, figures in EXERCISES:
+        name = short_name(module)
+        print(f"python -m exercises.{name}\n    {first_line(module)}\n    {', '.join(figures)}")
+        print(f"    {timing.in_words(seconds[name])} on the full data, as part of the whole")
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_flags(parser)
+    parser = script_parser(__doc__)
+    parser.add_argument("--list", action="store_true", help="say what there is, and run nothing")
+    parser.add_argument(
+        "--table", action="store_true", help="print the README's table, and run nothing"
+    )
     parser.add_argument(
         "--gallery",
         action="store_true",
         help="also refresh exercises/gallery, from a run on the full data",
     )
     options = parser.parse_args()
+    if options.list or options.table:
+        print_list() if options.list else print(table())
+        return
     settings = to_settings(parser, options)
     if options.gallery:
-        if (
-            settings != Settings(data=settings.data, out=settings.out)
-            or settings.data == "embedded"
-        ):
-            parser.error("--gallery shows the default run on the full data; give only --out.")
-        settings = replace(settings, data="full")
+        settings = _for_the_gallery(parser, settings)
 
     def work() -> None:
-        names = run_all(settings)
+        run_all(settings)
         if options.gallery:
-            fill_gallery(settings.out, names)
+            fill_gallery(settings.out)
 
     run_stoppable(work)
+
+
+def _for_the_gallery(parser: argparse.ArgumentParser, settings: Settings) -> Settings:
+    if settings != Settings(data=settings.data, out=settings.out) or settings.data == "embedded":
+        parser.error("--gallery shows the default run on the full data; give only --out.")
+    return replace(settings, data="full")
 
 
 if __name__ == "__main__":

@@ -140,20 +140,6 @@ def ten_digits(data: datasets.Dataset) -> Array:
     return np.array([int(np.argmax(data.y_test == digit)) for digit in digits])
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that all exercises have in common."""
-    parser.add_argument(
-        "--data",
-        choices=("auto", "embedded", "full"),
-        default="auto",
-        help="auto: full data if at hand or downloadable, else the embedded images",
-    )
-    parser.add_argument("--epochs", type=int, help="passes over the data (default: as reported)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights and shuffling (0)")
-    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder (figures)")
-    parser.add_argument("--quick", action="store_true", help="a smoke test on a few images")
-
-
 def to_settings(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Settings:
     """Check the common flags and make `Settings` of them.
 
@@ -173,12 +159,34 @@ def to_settings(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
     return Settings(options.data, options.epochs, options.seed, options.out, options.quick)
 
 
-def script_parser(description: str) -> argparse.ArgumentParser:
-    """The command line of an exercise script, to which flags of its own may be added."""
+def script_parser(description: str | None) -> argparse.ArgumentParser:
+    """The command line that all exercises have in common; some add flags of their own."""
+    spec = sys.modules["__main__"].__spec__
+    command = "python -m " + (spec.name.removesuffix(".__main__") if spec else "exercises")
     parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=command,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"example: {command} --data embedded --out trial\n\n"
+        "Exit codes: 0, done; 1, bad input or data; 2, a wrong flag; 130, stopped by Ctrl-C.",
     )
-    add_flags(parser)
+    add = parser.add_argument
+    add(
+        "--data",
+        choices=("auto", "embedded", "full"),
+        default="auto",
+        help="auto: full data if at hand or downloadable, else the embedded images (default: auto)",
+    )
+    add("--epochs", type=int, help="passes over the data (default: as the report says)")
+    add("--seed", type=int, default=0, help="of weights and shuffling (default: 0)")
+    add(
+        "--out",
+        type=Path,
+        default=Path("figures"),
+        metavar="FOLDER",
+        help="where figures, numbers and trained models go (default: figures)",
+    )
+    add("--quick", action="store_true", help="a smoke test on a few images (default: all images)")
     return parser
 
 

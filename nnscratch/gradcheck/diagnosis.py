@@ -23,6 +23,7 @@ TESTS = (
     experiments.orientation,
     experiments.kernel_in_input_gradient,
     places.shift,
+    places.reordered,
     places.border,
     places.period,
     values.mask,

@@ -27,6 +27,8 @@ def rearrangements(array: Array) -> dict[str, Callable[[Array], Array]]:
         ways["transposed" if array.ndim == 2 else "transposed in its last two axes"] = lambda a: (
             a.swapaxes(-1, -2)
         )
+    if array.ndim == 2:
+        ways["reshaped where it should be transposed"] = lambda a: a.T.reshape(a.shape)
     return {way: f for way, f in ways.items() if f(array).shape == array.shape}
 
 

@@ -41,6 +41,17 @@ def shift(wrong: Wrong, scene: Scene) -> str | None:
     return None
 
 
+def reordered(wrong: Wrong, scene: Scene) -> str | None:
+    """In each sample, or in a parameter, the right numbers in other places."""
+    if not wrong.known.all() or wrong.mask.ndim < 2:
+        return None
+    groups = len(wrong.mask) if wrong.name.startswith("input") else 1
+    a, n = (np.sort(g.reshape(groups, -1), axis=1) for g in (wrong.analytic, wrong.numeric))
+    if a.shape[1] < 4 or not matches(a, n):
+        return None
+    return "the right numbers in the wrong places: look at the order of the axes, as in a reshape."
+
+
 def _wrong_pixels(wrong: Wrong) -> Array | None:
     """Wrong entries, over samples and channels: an (H, W) array of bool."""
     if wrong.image_axes is None:

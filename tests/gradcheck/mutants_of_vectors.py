@@ -8,6 +8,7 @@ from nnscratch.layers import (
     BatchNormalization,
     Dense,
     Dropout,
+    Flatten,
     GaussianSampling,
     LeakyReLU,
     ReLU,
@@ -60,6 +61,17 @@ def weight_gradient_of_the_wrong_sign(layer: Dense, dy: Array) -> Array:
 @mutant(lambda: Dense(5), (7,), hint="every entry is 2 times")
 def input_gradient_doubled(layer: Dense, dy: Array) -> Array:
     return 2 * Dense.backward(layer, dy)
+
+
+@mutant(lambda: Dense(5), (7,), hint="reshaped where it should be transposed")
+def weights_reshaped_not_transposed(layer: Dense, dy: Array) -> Array:
+    Dense.backward(layer, dy)
+    return dy @ layer.params["W"].reshape(5, 7)
+
+
+@mutant(lambda: Flatten(), (4, 3, 2), hint="the order of the axes")
+def flattened_with_channels_first(layer: Flatten, dy: Array) -> Array:
+    return dy.reshape(-1, 2, 4, 3).transpose(0, 2, 3, 1)
 
 
 @mutant(lambda: Dense(5), (7,), where="contract", hint="overwritten, not added to")

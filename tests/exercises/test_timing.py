@@ -1,0 +1,93 @@
+"""What is said about a run before it starts, and after."""
+
+import json
+from dataclasses import replace
+from types import ModuleType
+
+import pytest
+
+from exercises import __main__ as everything
+from exercises import timing
+from exercises.catalogue import EXERCISES, short_name
+from exercises.common import Settings
+
+EMBEDDED = Settings(data="embedded")
+
+
+def test_kinds_of_runs():
+    assert timing.kind(EMBEDDED) == "embedded"
+    assert timing.kind(replace(EMBEDDED, quick=True)) is None
+    assert timing.kind(replace(EMBEDDED, epochs=3)) is None
+
+
+@pytest.mark.parametrize("which", ["full", "embedded"])
+def test_the_kept_records_are_of_all_exercises(which):
+    record = timing.read(which)
+    assert list(record["seconds"]) == [short_name(module) for module, _ in EXERCISES]
+    assert record["step_ms"] > 0
+    assert all(seconds >= 0 for seconds in record["seconds"].values())
+
+
+def test_a_machine_half_as_fast_takes_twice_as_long(tmp_path, monkeypatch):
+    timing.keep(tmp_path, "full", 4.0, {"a": 60.04, "b": 30.0, "c": 1000.0})
+    monkeypatch.setattr(timing, "GALLERY", tmp_path)
+    assert timing.estimate("full", 8.0, ["a", "b"]) == pytest.approx(180)
+
+
+def test_a_step_is_timed():
+    ms = timing.step_ms()
+    assert 0.1 < ms < 60_000
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(41.2, "41 seconds"), (840, "14 minutes"), (89.9, "90 seconds"), (5400, "1.5 hours")],
+)
+def test_times_in_words(seconds, words):
+    assert timing.in_words(seconds) == words
+
+
+@pytest.fixture
+def two_exercises(monkeypatch, tmp_path):
+    """Two that do nothing, one of which took a minute and the other two, 5 ms a step."""
+    modules = [ModuleType("exercises.first"), ModuleType("exercises.second")]
+    for module in modules:
+        module.run = lambda settings: None
+    monkeypatch.setattr(everything, "EXERCISES", tuple((module, ()) for module in modules))
+    monkeypatch.setattr(everything, "write_report", lambda folder, *_: folder / "report.html")
+    monkeypatch.setattr(everything, "make_explorer", lambda settings: None)
+    monkeypatch.setattr(timing, "GALLERY", tmp_path)
+    monkeypatch.setattr(timing, "step_ms", lambda: 10.0)
+    timing.keep(tmp_path, "embedded", 5.0, {"first": 60, "second": 120})
+
+
+def test_the_estimate_comes_first_and_the_time_is_kept(two_exercises, tmp_path, capsys):
+    settings = replace(EMBEDDED, out=tmp_path / "out")
+    everything.run_all(settings)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "2 exercises, about 6 minutes on this machine."
+    assert said[-1] == "It took 0 seconds."
+    record = json.loads((tmp_path / "out" / "timings-embedded.json").read_text())
+    assert record == {"step_ms": 10.0, "seconds": {"first": 0.0, "second": 0.0}}
+
+
+def test_with_kept_models_it_is_an_upper_bound_and_nothing_is_kept(two_exercises, tmp_path, capsys):
+    (tmp_path / "out" / "models").mkdir(parents=True)
+    (tmp_path / "out" / "models" / "a.npz").write_bytes(b"")
+    everything.run_all(replace(EMBEDDED, out=tmp_path / "out"))
+    assert "less, where trained models are kept" in capsys.readouterr().out
+    assert not list((tmp_path / "out").glob("timings*"))
+
+
+def test_a_quick_run_is_not_estimated(two_exercises, tmp_path, capsys):
+    everything.run_all(replace(EMBEDDED, quick=True, out=tmp_path / "out"))
+    assert "about" not in capsys.readouterr().out
+
+
+def test_list_names_all_exercises_and_runs_none(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["exercises", "--list"])
+    everything.main()
+    said = capsys.readouterr().out
+    for module, figures in EXERCISES:
+        assert f"python -m {module.__name__}\n" in said
+        assert ", ".join(figures) in said
