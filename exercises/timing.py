@@ -60,9 +60,12 @@ def step_ms() -> float:
 
 
 def estimate(which: str, ms: float, names: list[str]) -> float:
-    """Seconds that the exercises ``names`` will take where a step takes ``ms`` milliseconds."""
+    """Seconds that the exercises ``names`` will take where a step takes ``ms`` milliseconds.
+
+    One that is not in the record, because it is new, counts nothing.
+    """
     kept = read(which)
-    return sum(kept["seconds"][name] for name in names) * ms / kept["step_ms"]
+    return sum(kept["seconds"].get(name, 0.0) for name in names) * ms / kept["step_ms"]
 
 
 def read(which: str) -> dict[str, Any]:
