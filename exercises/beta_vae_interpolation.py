@@ -260,7 +260,7 @@ def main() -> None:
     parser = script_parser(__doc__)
     default = " ".join(f"{a}-{b}" for a, b in PAIRS)
     parser.add_argument("--pairs", nargs="+", type=pair_of_digits, default=PAIRS, metavar="A-B",
-                        help=f"labels to walk between ({default})")  # fmt: skip
+                        help=f"labels to walk between (default: {default})")  # fmt: skip
     options = parser.parse_args()
     settings = to_settings(parser, options)
     run_stoppable(lambda: run(settings, tuple(options.pairs)))

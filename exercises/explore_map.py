@@ -38,7 +38,7 @@ class Search:
 
     References
     ----------
-    Bora et al., "Compressed sensing using generative models", ICML 2017, Eq. 3.
+    Bora et al., "Compressed sensing using generative models", ICML 2017, where beta is lambda.
     """
 
     def __init__(
