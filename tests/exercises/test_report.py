@@ -18,7 +18,7 @@ from scipy.interpolate import RegularGridInterpolator
 
 import nnscratch
 from exercises import report
-from exercises.catalogue import EXERCISES, FIGURES
+from exercises.catalogue import EXERCISES, FIGURES, first_line
 from exercises.common import Page, Settings, publish
 from exercises.ex05_generator import decode
 from exercises.explorer import (
@@ -107,10 +107,7 @@ def test_everything_that_was_measured_is_said(page, read):
     for module, _ in EXERCISES:
         assert f"python -m {module.__name__}</code>" in said
     headings = [heading["text"] for heading in read.all("h2")]
-    assert (
-        headings[1] == "Exercise 1: squeeze a digit through two numbers, and look at what comes out"
-    )
-    assert len(headings) == len(EXERCISES) + 1
+    assert headings[1:] == [first_line(module).rstrip(".") for module, _ in EXERCISES]
 
 
 def test_links_lead_somewhere(read):

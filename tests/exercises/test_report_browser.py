@@ -278,7 +278,7 @@ def test_contents_follow_the_reader(tab):
     assert folded.is_displayed() == (tab.run("return innerWidth") > 1000)
     if not folded.is_displayed():
         tab.find("nav summary").click()
-    tab.find("nav ol > li > a", 2).click()
+    tab.find("nav a[href='#exercise-ex02_latent_space']").click()
     tab.wait(lambda: tab.run(current) == ["#exercise-ex02_latent_space"])
     assert folded.is_displayed() == (tab.run("return innerWidth") > 1000)
 
