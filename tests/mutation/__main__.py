@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import queue
 import re
@@ -17,11 +18,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.mutation import in_kernels, in_layers, in_training
 from tests.mutation.mutants import Mutant
 
 CHECKOUT = Path(__file__).parents[2]
-MUTANTS = [*in_layers.MUTANTS, *in_kernels.MUTANTS, *in_training.MUTANTS]
+LISTS = sorted(path.stem for path in Path(__file__).parent.glob("in_*.py"))
+MUTANTS = [m for name in LISTS for m in importlib.import_module(f"tests.mutation.{name}").MUTANTS]
 PARTS = ("nnscratch", "exercises", "tests", "setup.cfg", "README.md")
 SECONDS = 600  # a mistake that makes a test run for longer is found, too
 
@@ -56,7 +57,7 @@ def run_tests(folder: Path, tests: str) -> tuple[int, str]:
 
 def try_out(mutant: Mutant, folder: Path) -> tuple[int, str]:
     """Plant the mistake, run the tests, take it out again."""
-    file = folder / "nnscratch" / mutant.file
+    file = folder / mutant.path
     text, times = file.read_text(encoding="utf-8"), file.stat()
     file.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
     try:

@@ -13,10 +13,15 @@ from typing import NamedTuple
 class Mutant(NamedTuple):
     """A planted mistake; ``old`` occurs once in ``file``."""
 
-    file: str  # below nnscratch/
+    file: str  # below nnscratch/, or a path that begins with exercises/
     old: str
     new: str
     tests: str  # below tests/, separated by blanks
+
+    @property
+    def path(self) -> str:
+        """Where the file lies in a checkout."""
+        return self.file if self.file.startswith("exercises/") else f"nnscratch/{self.file}"
 
 
 LAYERS = "gradcheck/test_gradcheck.py layers/test_contract.py"  # find whatever a layer does wrong

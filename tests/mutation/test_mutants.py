@@ -7,7 +7,7 @@ from tests.mutation.__main__ import CHECKOUT, MUTANTS
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.file}-{m.old[:20]}")
 def test_mistake_can_be_planted(mutant):
-    text = (CHECKOUT / "nnscratch" / mutant.file).read_text(encoding="utf-8")
+    text = (CHECKOUT / mutant.path).read_text(encoding="utf-8")
     assert text.count(mutant.old) == 1
     assert mutant.new != mutant.old
     compile(text.replace(mutant.old, mutant.new), mutant.file, "exec")
