@@ -139,7 +139,7 @@ def test_sigint_ends_a_training_between_two_good_checkpoints(tmp_path):
         while not (tmp_path / "run.npz").exists() and process.poll() is None:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=600)
     finally:
         process.kill()
     assert process.returncode != 0
@@ -161,7 +161,7 @@ def test_fork_after_use_of_the_kernels():
         model.backward(np.ones_like(y))
 
     children = [in_a_fork(work) for _ in range(3)]
-    deadline = time.perf_counter() + 60
+    deadline = time.perf_counter() + 600  # for ever, so to say
     codes = {}
     while len(codes) < 3 and time.perf_counter() < deadline:
         for pid in set(children) - set(codes):

@@ -47,6 +47,6 @@ def test_widgets_in_a_notebook():
     pytest.importorskip("ipywidgets", reason="needs nbclient, ipykernel and ipywidgets")
     code = "from nnscratch.progress import progress_bar\nfor _ in progress_bar(range(3)): pass"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
     (output,) = notebook.cells[0].outputs
     assert "application/vnd.jupyter.widget-view+json" in output["data"]

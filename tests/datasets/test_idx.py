@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gzip
 import struct
-import time
 import tracemalloc
 
 import numpy as np
@@ -94,13 +93,11 @@ def test_damaged_gzip(tmp_path, damage):
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 @pytest.mark.parametrize("shape", [(2**32 - 1, 2**32 - 1, 2**32 - 1), (4_000_000, 28, 28)])
-def test_a_boastful_header_costs_neither_memory_nor_time(tmp_path, suffix, shape):
+def test_a_boastful_header_costs_no_memory(tmp_path, suffix, shape):
     path = write(tmp_path, "images" + suffix, header(*shape) + bytes(1000))
     tracemalloc.start()
-    start = time.perf_counter()
     with pytest.raises(ValueError, match=r"promises .* found 1,000"):
         idx.read(path, dimensions=3)
-    assert time.perf_counter() - start < 1
     assert tracemalloc.get_traced_memory()[1] < 10 * idx.CHUNK
     tracemalloc.stop()
 

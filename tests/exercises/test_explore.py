@@ -355,7 +355,7 @@ def test_without_a_display_it_says_so_before_training(backend, tmp_path):
     environment |= {"PYTHONPATH": str(CHECKOUT)} | ({"MPLBACKEND": backend} if backend else {})
     result = subprocess.run(
         [sys.executable, "-m", "exercises.explore", "--quick", "--data", "embedded"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert result.returncode == 1
     assert "No window can be opened" in result.stderr
