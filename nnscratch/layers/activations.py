@@ -85,7 +85,7 @@ class Sigmoid(Layer):
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)
         y = sigmoid(x)
-        self.cache = (y,)
+        self.cache = (y.copy(),)  # y itself goes to the caller, who may change it
         return y
 
     def backward(self, dy: Array) -> Array:
@@ -105,7 +105,7 @@ class Tanh(Layer):
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)
         y = np.tanh(x)
-        self.cache = (y,)
+        self.cache = (y.copy(),)  # y itself goes to the caller, who may change it
         return y
 
     def backward(self, dy: Array) -> Array:

@@ -9,6 +9,14 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from nnscratch.initializers import generator
+from nnscratch.layers.array_checks import (
+    Wanted,
+    check_disjoint,
+    check_given,
+    check_kept,
+    described,
+    share_memory,
+)
 from nnscratch.layers.gathered import GatheredArrays
 from nnscratch.layers.geometry import check_shape
 
@@ -31,10 +39,16 @@ class Layer:
     the batch axis. ``training`` is True in a step of training, in which Dropout, GaussianSampling
     and BatchNormalization compute something else than in evaluation.
 
+    Between ``forward`` and ``backward``, ``x`` belongs to the layer: Dense, the convolutions and
+    LeakyReLU keep it, uncopied. The output belongs to the caller, who may change it.
+
     Attributes
     ----------
     params, grads : dict of str to array
-        Parameters and the gradient of the loss with respect to each; same keys, same shapes.
+        Parameters and the gradient of the loss with respect to each; same keys, same shapes. New
+        numbers are written into them, ``layer.params["W"][...] = W``; an array put in their place
+        must have the shape and the dtype of the old one, or both passes raise a ValueError or a
+        TypeError. They may lie in memory in any order, and parameters may be read-only.
     state : dict of str to array
         Saved with the parameters but not trained, such as running statistics.
     cache : tuple
@@ -46,6 +60,9 @@ class Layer:
         self.grads: dict[str, Array] = {}
         self.state: dict[str, Array] = {}
         self.cache: tuple[Any, ...] = ()
+
+    wanted: dict[str, Wanted] | None = None  # shapes and dtypes of params and state after build
+    place: str = ""  # in the model that was made of it last: "encoder.0.conv2d"
 
     @property
     def name(self) -> str:
@@ -72,6 +89,7 @@ class Layer:
         self.params = {k: v.astype(self.dtype) for k, v in self.make_params(rng).items()}
         self.grads = {k: np.zeros_like(v) for k, v in self.params.items()}
         self.state = self.make_state(rng)
+        self.wanted = {"params": described(self.params), "state": described(self.state)}
         self.cache = ()
         return self.built_shape
 
@@ -100,42 +118,39 @@ class Layer:
         raise NotImplementedError
 
     def check_input(self, x: Array) -> None:
-        """Raise a ValueError or TypeError, with a sentence, unless ``x`` is what was built for."""
+        """Raise a ValueError or TypeError, with a sentence, unless arrays are what was built for.
+
+        That is ``x`` and what the layer keeps.
+        """
         if not hasattr(self, "built_shape"):
             raise ValueError(
                 f"{self.name}: forward before build. Call build(input_shape, rng, dtype) first, "
                 "or put the layer into a Sequential, which does."
             )
+        self.check_kept("params")
+        self.check_kept("state")
         self.check_array("x", x, ("N", *self.input_shape))
         self.batch_size = len(x)
 
     def check_gradient(self, dy: Array) -> None:
-        """Raise a ValueError or TypeError unless ``dy`` fits the latest forward pass."""
+        """Raise a ValueError or TypeError unless ``dy`` and what is kept fit the latest forward."""
         if not self.cache:
             raise ValueError(f"{self.name}: backward before forward. Call forward(x) first.")
+        self.check_kept("params")
+        self.check_kept("grads", written=True)
         self.check_array("dy", dy, (self.batch_size, *self.built_shape))
+
+    def check_kept(self, group: str, written: bool = False) -> None:
+        """Raise a ValueError or TypeError if an array of ``params``, ``grads`` or ``state`` was
+        exchanged for another kind since build, or is read-only though it will be ``written``.
+        """
+        wanted = self.wanted and self.wanted["params" if group == "grads" else group]
+        if wanted:
+            check_kept(self.place or self.name, group, getattr(self, group), wanted, written)
 
     def check_array(self, what: str, array: Array, wanted: tuple[int | str, ...]) -> None:
         """Compare with ``wanted``, in which "N" stands for any batch size."""
-        if not isinstance(array, np.ndarray):
-            raise TypeError(
-                f"{self.name}: {what} is a {type(array).__name__}, not a NumPy array. "
-                "Wrap it with np.asarray."
-            )
-        exact = array.shape[:1] + wanted[1:] if wanted[0] == "N" else wanted
-        if array.ndim != len(wanted) or array.shape != exact:
-            shape = "(" + ", ".join(map(str, wanted)) + ")"
-            expected = f"the layer was built for {shape}, N being any batch size"
-            raise ValueError(
-                f"{self.name}: {what} has shape {array.shape} but "
-                + (expected if wanted[0] == "N" else f"{shape} is expected")
-                + (". Images are channels-last." if len(wanted) == 4 else ".")
-            )
-        if array.dtype != self.dtype:
-            raise TypeError(
-                f"{self.name}: {what} is {array.dtype} but the model is {self.dtype}. "
-                f"Convert it once with {what}.astype(np.{self.dtype})."
-            )
+        check_given(self.place or self.name, what, array, wanted, self.dtype)
 
 
 class Composite(Layer):
@@ -144,11 +159,30 @@ class Composite(Layer):
     ``params["encoder.0.conv2d.W"]`` is the very array that the part works with, so an optimiser
     that updates it in place updates the part. The dicts are gathered at every access, so a part
     may replace an entry of its own ``grads``.
+
+    Raises
+    ------
+    ValueError
+        If one layer object stands in two places; in ``params``, if two arrays share memory.
     """
 
     def __init__(self, parts: dict[str, Layer]) -> None:
-        self.parts = parts
         self.cache = ()
+        self.set_parts(parts)
+
+    def set_parts(self, parts: dict[str, Layer]) -> None:
+        """Be made of ``parts``, every layer of which has one place in this model and knows it."""
+        places: dict[int, str] = {}
+        for place, part in named_parts(parts):
+            other = places.setdefault(id(part), place)
+            if other != place:
+                raise ValueError(
+                    f"{self.name} got the same layer object twice, as {other} and as {place}; a "
+                    "layer remembers one forward pass only, so make a new object for every place."
+                )
+        self.parts = parts
+        for place, part in named_parts(parts):
+            part.place = place
 
     def _gather(self, what: str) -> dict[str, Array]:
         parts = self.parts.items()
@@ -158,7 +192,9 @@ class Composite(Layer):
 
     @property
     def params(self) -> dict[str, Array]:  # type: ignore[override]
-        return self._gather("params")
+        params = self._gather("params")
+        check_disjoint(params)
+        return params
 
     @property
     def grads(self) -> dict[str, Array]:  # type: ignore[override]
@@ -215,12 +251,6 @@ class Sequential(Composite):
         for i, layer in enumerate(self.layers):
             if not isinstance(layer, Layer):
                 raise TypeError(f"layers[{i}] is {layer!r}; it must be a Layer, such as ReLU().")
-        everything = [part for layer in self.layers for part in all_parts(layer)]
-        if len({id(part) for part in everything}) < len(everything):
-            raise ValueError(
-                "Sequential got the same layer object twice; a layer remembers one forward "
-                "pass only, so make a new object for every place."
-            )
         super().__init__({f"{i}.{layer.name}": layer for i, layer in enumerate(self.layers)})
         self._steps: list[Any] = []
         self._planned_for: tuple[Any, ...] = ()
@@ -262,10 +292,14 @@ class Sequential(Composite):
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)
         self._plan()
+        y = x
         for layer in self._steps:
-            x = layer.forward(x, training)
-        self.cache = (x.shape,)
-        return x
+            y = layer.forward(y, training)
+        self.cache = (y.shape,)
+        kept = (array for layer in self._steps for array in layer.cache)
+        if share_memory(y, (x, *kept)):  # the caller may change y before backward
+            y = y.copy()
+        return y
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)
@@ -293,5 +327,15 @@ class Sequential(Composite):
 
 def all_parts(layer: Layer) -> list[Layer]:
     """The layer itself and, if it is a Composite, everything inside it."""
-    inside = layer.parts.values() if isinstance(layer, Composite) else ()
-    return [layer, *(part for child in inside for part in all_parts(child))]
+    inside = named_parts(layer.parts) if isinstance(layer, Composite) else []
+    return [layer, *(part for _, part in inside)]
+
+
+def named_parts(parts: dict[str, Layer], before: str = "") -> list[tuple[str, Layer]]:
+    """All layers of a model and everything inside them, as "encoder" and "encoder.0.conv2d"."""
+    found = []
+    for name, part in parts.items():
+        found.append((before + name, part))
+        if isinstance(part, Composite):
+            found += named_parts(part.parts, f"{before}{name}.")
+    return found

@@ -52,6 +52,7 @@ class Dropout(Layer):
         if not training or self.rate == 0:
             self.cache = (None,)
             return x
+        self.check_kept("state", written=True)
         keep = draw_generator(self.state).random(x.shape) >= self.rate
         mask = keep.astype(x.dtype) / x.dtype.type(1 - self.rate)
         self.cache = (mask,)

@@ -119,6 +119,7 @@ class Fused:
 
     def forward(self, x: Array, training: bool = False) -> Array:
         self.layers[0].check_input(x)
+        self.convolution.check_kept("params")
         W, b = self.convolution.params["W"], self.convolution.params["b"]
         y, winner = _compiled().block_forward(self.block, x, W, b)
         self.cache = (x, y, winner)
@@ -130,6 +131,8 @@ class Fused:
 
     def backward(self, dy: Array) -> Array:
         self.layers[-1].check_gradient(dy)
+        self.convolution.check_kept("params")
+        self.convolution.check_kept("grads", written=True)
         x, y, winner = self.cache
         W, grads = self.convolution.params["W"], self.convolution.grads
         dx, dW, db = _compiled().block_backward(

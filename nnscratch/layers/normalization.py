@@ -90,6 +90,7 @@ class BatchNormalization(Layer):
         if training and len(x) == 0:
             raise ValueError("batchnormalization: an empty batch has no mean; give it samples.")
         if training:
+            self.check_kept("state", written=True)
             mean, var = kernels.channel_moments(x)  # (C,)
             for name, batch in (("mean", mean), ("var", var)):
                 running = self.state[name]

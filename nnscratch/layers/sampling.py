@@ -68,6 +68,7 @@ class GaussianSampling(Layer):
         d = self.built_shape[-1]
         mu, logvar = x[..., :d], x[..., d:]
         if eps is None and training:
+            self.check_kept("state", written=True)
             eps = draw_generator(self.state).standard_normal(mu.shape).astype(x.dtype)
         elif eps is None:
             eps = np.zeros_like(mu)

@@ -36,8 +36,6 @@ class Autoencoder(Composite):
         for half in (encoder, decoder):
             if not isinstance(half, Sequential):
                 raise TypeError(f"encoder and decoder must be Sequentials, got {half!r}.")
-        if encoder is decoder:
-            raise ValueError("encoder and decoder are the same object; make two.")
         super().__init__({"encoder": encoder, "decoder": decoder})
         if encoder.built_shape != decoder.input_shape or encoder.dtype != decoder.dtype:
             raise ValueError(

@@ -113,11 +113,12 @@ class UNet(Composite):
         skips = [down.built_shape for down in self.downs]
         bottom, C = self.bottleneck.built_shape, self.input_shape[-1]
         self.decoders = [UNetDecoder(bottom, skips, C, rng, dtype) for _ in range(2)]
-        self.parts = {}
+        parts: dict[str, Layer] = {}
         for i, (down, pool) in enumerate(zip(self.downs, self.pools, strict=True)):
-            self.parts |= {f"down{i}": down, f"pool{i}": pool}
-        self.parts["bottleneck"] = self.bottleneck
-        self.parts |= {f"decoder{i}": decoder for i, decoder in enumerate(self.decoders)}
+            parts |= {f"down{i}": down, f"pool{i}": pool}
+        parts["bottleneck"] = self.bottleneck
+        parts |= {f"decoder{i}": decoder for i, decoder in enumerate(self.decoders)}
+        self.set_parts(parts)
         self.cache = ()
         return self.built_shape
 
