@@ -16,6 +16,7 @@ import numpy as np
 
 from exercises.alive_start import IMAGES, dead_places, find_alive_seed
 from exercises.common import Page, Settings, mnist32, publish, run_as_script, ten_digits
+from exercises.measures import SIGNED, all_errors, loss_curves, ranked, shown_errors, squared_errors
 from exercises.trained import Recipe, train
 from nnscratch.layers import Conv2D, Conv2DTranspose, MaxPooling2D, ReLU, Sequential, UpSampling2D
 from nnscratch.losses import mse
@@ -105,6 +106,7 @@ def alive_seed(settings: Settings) -> int:
 def run(settings: Settings) -> None:
     """Make Figures 1 and 2."""
     print("Exercise 1: the convolutional autoencoder", flush=True)
+    ten_digits(mnist32(settings))  # before anything is trained
     if not settings.quick:
         autoencoder(settings.seed).summary()
     if len(mnist32(settings).x_train) == 60_000:
@@ -119,17 +121,17 @@ def figure_1(settings: Settings, model: Autoencoder, history: History, stamp: st
     data = mnist32(settings)
     ten = ten_digits(data)
     outputs = predict(model, data.x_test)
-    errors = ((outputs - data.x_test) ** 2).mean(axis=(1, 2, 3))
-    per_digit = np.array([errors[data.y_test == digit].mean() for digit in range(10)])
+    errors = squared_errors(outputs, data.x_test)
+    numbers = shown_errors(errors, ten) | all_errors(errors, data.y_test)
 
     title = "Ten test digits, and what two numbers keep of them (MSE with pixels in [-1, 1])"
     figure = new_figure(9, 2.25, title)
-    columns = [f"MSE {4 * errors[i]:.3f}" for i in ten]
+    columns = [f"MSE {error:.3f}" for error in numbers["mse_per_image_[-1,1]"]]
     rows = [("input", data.x_test[ten]), ("autoencoder", outputs[ten])]
     image_rows(figure, rows, columns)
 
-    order = np.argsort(per_digit)
-    listing = ", ".join(f"{digit} {4 * per_digit[digit]:.3f}" for digit in order)
+    per_digit = numbers["mse_per_digit_[-1,1]"]
+    listing = ", ".join(f"{digit} {per_digit[digit]:.3f}" for digit in ranked(per_digit))
     page = Page(
         "ex01_fig1",
         "Figure 1: input and output of the autoencoder",
@@ -138,16 +140,7 @@ def figure_1(settings: Settings, model: Autoencoder, history: History, stamp: st
         "that share it.",
         "Many of the digits cannot be recognised; only 0, 1 and 9 preserve the structure.",
         stamp,
-        {
-            "epochs": len(history.loss),
-            "test_indices": ten,
-            "mse_per_image_[-1,1]": 4 * errors[ten],
-            "mse_per_image_[0,1]": errors[ten],
-            "mse_per_digit_[-1,1]": 4 * per_digit,
-            "mse_per_digit_[0,1]": per_digit,
-            "test_mse_[-1,1]": 4 * errors.mean(),
-            "test_mse_[0,1]": errors.mean(),
-        },
+        {"epochs": len(history.loss), **numbers},
         [
             (
                 "What differences and resemblances are there between input and output?",
@@ -170,24 +163,25 @@ def figure_2(settings: Settings) -> None:
     figure = new_figure(7, 4.6, "Training and test loss of the autoencoder")
     axis = figure.subplots()
     recipe, extra = recipes(settings)
-    for history, label, color in ((plain, str(recipe), "C0"), (other, f"extra: {extra}", "C1")):
-        epochs = np.arange(1, len(history.loss) + 1)
-        axis.plot(epochs, 4 * np.array(history.validation_loss), color, marker="o", ms=3,
-                  label=f"test · {label}")  # fmt: skip
-        axis.plot(epochs, 4 * np.array(history.loss), color, ls="--", lw=1,
+    curves, extra_curves = loss_curves(plain), loss_curves(other)
+    for of, label, color in ((curves, str(recipe), "C0"), (extra_curves, f"extra: {extra}", "C1")):
+        test, train = of["test_mse_by_epoch_[-1,1]"], of["train_mse_by_epoch_[-1,1]"]
+        epochs = np.arange(1, len(test) + 1)
+        axis.plot(epochs, test, color, marker="o", ms=3, label=f"test · {label}")
+        axis.plot(epochs, train, color, ls="--", lw=1,
                   label=f"train (mean over the epoch) · {label}")  # fmt: skip
     axis.plot(np.arange(1, 11), PUBLISHED_LOG, "0.3", marker="x", ms=4, lw=1,
               label="published run of the course: 10 epochs on 60,000 images")  # fmt: skip
     for name, value in lines.items():
-        axis.axhline(4 * value, color="0.6", lw=0.8, ls=":")
-        axis.annotate(f"{name} {4 * value:.4f}", (recipe.epochs, 4 * value), (0, 2), fontsize=7,
+        axis.axhline(value, color="0.6", lw=0.8, ls=":")
+        axis.annotate(f"{name} {value:.4f}", (recipe.epochs, value), (0, 2), fontsize=7,
                       color="0.35", ha="right", textcoords="offset points")  # fmt: skip
     axis.set(xlabel="epoch", ylabel="MSE a pixel, pixels in [-1, 1]")
     low, high = axis.get_ylim()
     high += 0.3 * (high - low)  # room for the legend
     axis.set_ylim(low, high)
     unit = axis.twinx()
-    unit.set(ylim=(low / 4, high / 4), ylabel="MSE a pixel, pixels in [0, 1]")
+    unit.set(ylim=(low / SIGNED, high / SIGNED), ylabel="MSE a pixel, pixels in [0, 1]")
     axis.legend(fontsize=7)
 
     page = Page(
@@ -200,26 +194,23 @@ def figure_2(settings: Settings) -> None:
         "in [-1, 1] (the published log of the course; the report's own plot shows the classifier).",
         stamp,
         {
-            "test_mse_by_epoch_[-1,1]": 4 * np.array(plain.validation_loss),
-            "train_mse_by_epoch_[-1,1]": 4 * np.array(plain.loss),
-            "test_mse_[-1,1]": 4 * plain.validation_loss[-1],
+            **curves,
             "recipe": str(recipe),
             "extra_recipe": str(extra),
-            "extra_test_mse_by_epoch_[-1,1]": 4 * np.array(other.validation_loss),
-            "extra_train_mse_by_epoch_[-1,1]": 4 * np.array(other.loss),
-            "extra_test_mse_[-1,1]": 4 * other.validation_loss[-1],
-            **{f"{name}_test_mse_[-1,1]": 4 * value for name, value in lines.items()},
+            **{f"extra_{name}": numbers for name, numbers in extra_curves.items()},
+            **{f"{name}_test_mse_[-1,1]": value for name, value in lines.items()},
         },
     )
     publish(settings, page, figure, started)
 
 
 def baselines(x_train: Array, x_test: Array) -> dict[str, float]:
-    """Test MSE, pixels in [0, 1], of the mean training image and of two principal components."""
+    """Test MSE, pixels in [-1, 1], of the mean training image and of two principal components."""
     mean, directions = pca(x_train, 2)
+    plane = pca_reconstruct(x_test, mean, directions)
     return {
-        "mean image": float(((x_test.reshape(len(x_test), -1) - mean) ** 2).mean()),
-        "PCA-2": float(((x_test - pca_reconstruct(x_test, mean, directions)) ** 2).mean()),
+        "mean image": SIGNED * squared_errors(mean.reshape(x_test[0].shape), x_test).mean(),
+        "PCA-2": SIGNED * squared_errors(plane, x_test).mean(),
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from exercises.alive_start import IMAGES
 from exercises.common import Page, Settings, mnist32, publish, run_as_script, ten_digits
 from exercises.ex01_autoencoder import alive_seed, autoencoder, trained
 from exercises.ex01c_view import Strip, draw_flow, draw_strips
+from exercises.measures import SIGNED, squared_errors
 from nnscratch.divergence import leaves
 from nnscratch.layers import ReLU
 from nnscratch.losses import mse
@@ -29,6 +31,7 @@ START, END = "at the start", "after training"
 def run(settings: Settings) -> None:
     """Make both figures, and print a table of all layers before training and after."""
     print("Exercise 1, aside: inside the autoencoder", flush=True)
+    ten_digits(mnist32(settings))  # before anything is trained
     figure_inside(settings)
     figure_gradient_flow(settings)
 
@@ -57,12 +60,8 @@ def figure_inside(settings: Settings) -> None:
         {
             "digit": DIGIT,
             "test_index": index,
-            "code": made["encoder.14.maxpooling2d"].ravel(),
-            "mse_[-1,1]": 4 * mse(made["decoder.14.relu"], x)[0],
-            "dead_channels": dead,
             "training_images_to_find_dead_channels": len(data.x_train[:IMAGES]),
-            "zeros_for_this_digit_percent": {n: 100 * (made[n] == 0).mean() for n in dead},
-            "largest_number_for_this_digit": {n: made[n].max() for n in dead},
+            **inside_numbers(made, x, dead),
         },
         [("Which units are dead?", answer_dead(model, dead))],
     )
@@ -83,6 +82,17 @@ def dead_channels(model: Autoencoder, x: Array) -> dict[str, list[int]]:
     made = activations(model, x)
     relus = [name for name, layer in leaves(model) if isinstance(layer, ReLU)]
     return {name: np.flatnonzero(~made[name].any(axis=(0, 1, 2))).tolist() for name in relus}
+
+
+def inside_numbers(made: dict[str, Array], x: Array, dead: dict[str, list[int]]) -> dict[str, Any]:
+    """What was measured of one image ``x`` (1, H, W, 1) on its way."""
+    return {
+        "code": made["encoder.14.maxpooling2d"].ravel(),
+        "mse_[-1,1]": SIGNED * squared_errors(made["decoder.14.relu"], x)[0],
+        "dead_channels": dead,
+        "zeros_for_this_digit_percent": {n: 100 * (made[n] == 0).mean() for n in dead},
+        "largest_number_for_this_digit": {n: made[n].max() for n in dead},
+    }
 
 
 def strips(

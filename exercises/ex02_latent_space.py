@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import functools
 import time
+from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
 
 from exercises.common import Page, Settings, mnist32, publish, run_as_script
 from exercises.ex01_autoencoder import trained
+from exercises.measures import by_digit, ranked
 from nnscratch.layers import Sequential
 from nnscratch.metrics import confusion, nearest_neighbour_labels, silhouettes
 from nnscratch.plotting import DIGIT_COLORS, digit_legend, new_figure, scatter_codes
@@ -42,17 +44,20 @@ def figure_3(settings: Settings) -> None:
     data, stamp = mnist32(settings), trained(settings)[2]
     train_codes, test_codes = codes(settings)
     clipped = clipping(trained(settings)[0].encoder, data.x_test)
+    train_zeros = zero_shares(train_codes)
 
     figure = new_figure(9, 4.6, "The codes of the digits")
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
-    sets = (("test", test_codes, data.y_test), ("training", train_codes, data.y_train))
-    for axis, (name, z, y) in zip(axes, sets, strict=True):
+    sets = (
+        ("test", test_codes, data.y_test, clipped["share_exactly_0"]),
+        ("training", train_codes, data.y_train, train_zeros),
+    )
+    for axis, (name, z, y, shares) in zip(axes, sets, strict=True):
         scatter_codes(axis, z, y, size=10 if len(z) < 5000 else 3 if len(z) < 20_000 else 1)
-        zeros = " and ".join(f"{100 * share:.1f} %" for share in (z == 0).mean(axis=0))
+        zeros = " and ".join(f"{100 * share:.1f} %" for share in shares)
         axis.set_title(f"{len(z):,} {name} images; exactly 0 on axis 1 and 2: {zeros}", fontsize=8)
     digit_legend(figure)
 
-    shares = clipped["share_exactly_0"]
     page = Page(
         "ex02_fig3",
         "Figure 3: the latent space of the autoencoder",
@@ -62,10 +67,15 @@ def figure_3(settings: Settings) -> None:
         "A scatter with 0 and 1 in clear clusters and the other digits overlapping, some clusters "
         "clipped at zero.",
         stamp,
-        {"test": clipped, "train_share_exactly_0": (train_codes == 0).mean(axis=0)},
-        [("Why are codes clipped at zero? (2c)", clipping_answer(clipped, shares))],
+        {"test": clipped, "train_share_exactly_0": train_zeros},
+        [("Why are codes clipped at zero? (2c)", clipping_answer(clipped))],
     )
     publish(settings, page, figure, started)
+
+
+def zero_shares(z: Array) -> Array:
+    """The share of the codes (N, 2) that are exactly zero, by axis."""
+    return (z == 0).mean(axis=0)
 
 
 def clipping(encoder: Sequential, x: Array) -> dict[str, Array]:
@@ -85,14 +95,15 @@ def clipping(encoder: Sequential, x: Array) -> dict[str, Array]:
         before.append(pooling.forward(unrectified).reshape(-1, 2))
     unrectified_codes = np.concatenate(before)
     return {
-        "share_exactly_0": (z == 0).mean(axis=0),
+        "share_exactly_0": zero_shares(z),
         "share_of_maxima_not_above_0_before_the_relu": (unrectified_codes <= 0).mean(axis=0),
-        "share_exactly_0_without_the_relu": (unrectified_codes == 0).mean(axis=0),
+        "share_exactly_0_without_the_relu": zero_shares(unrectified_codes),
     }
 
 
-def clipping_answer(clipped: dict[str, Array], shares: Array) -> str:
+def clipping_answer(clipped: dict[str, Array]) -> str:
     """Question 2c, answered from the measurement."""
+    shares = clipped["share_exactly_0"]
     if not shares.any():
         return "No test code is exactly zero in this run: nothing is clipped."
     agree = np.array_equal(shares, clipped["share_of_maxima_not_above_0_before_the_relu"])
@@ -106,19 +117,36 @@ def clipping_answer(clipped: dict[str, Array], shares: Array) -> str:
     )
 
 
+def overlap(train_codes: Array, y_train: Array, codes: Array, labels: Array) -> dict[str, Any]:
+    """How the digits overlap: silhouettes, and for whom each is taken by the nearest neighbour.
+
+    A pair of digits is confused by the mean of two shares: that of either taken for the other.
+    """
+    scores = silhouettes(codes, labels)
+    per_digit = by_digit(scores, labels)
+    mistaken = confusion(labels, nearest_neighbour_labels(train_codes, y_train, codes), 10)
+    mistaken[~np.isin(np.arange(10), labels)] = np.nan  # of no image, nothing is known
+    rank = spearmanr(per_digit, mistaken.diagonal(), nan_policy="omit")
+    both_ways = (mistaken + mistaken.T) / 2
+    pairs = [(both_ways[a, b], a, b) for a in range(10) for b in range(a)]
+    worst = sorted((pair for pair in pairs if np.isfinite(pair[0])), reverse=True)[:3]
+    return {
+        "silhouette_per_digit": per_digit,
+        "silhouette_mean": scores.mean(),
+        "confusion_rows_true": mistaken,
+        "most_confused_pairs": [(f"{b} and {a}", share) for share, a, b in worst],
+        "spearman_silhouette_accuracy": rank.statistic,
+        "spearman_p_value": rank.pvalue,
+    }
+
+
 def overlap_figure(settings: Settings) -> None:
     """Which digits overlap: silhouettes, and who is mistaken for whom by the nearest neighbour."""
     started = time.perf_counter()
     data, stamp = mnist32(settings), trained(settings)[2]
     train_codes, test_codes = codes(settings)
-    scores = silhouettes(test_codes, data.y_test)
-    per_digit = np.array([scores[data.y_test == digit].mean() for digit in range(10)])
-    predicted = nearest_neighbour_labels(train_codes, data.y_train, test_codes)
-    mistaken = confusion(data.y_test, predicted, 10)
-    rank = spearmanr(per_digit, mistaken.diagonal())
-    both_ways = mistaken + mistaken.T
-    pairs = sorted(((both_ways[a, b] / 2, a, b) for a in range(10) for b in range(a)), reverse=True)
-    worst = [(f"{b} and {a}", share) for share, a, b in pairs[:3]]
+    numbers = overlap(train_codes, data.y_train, test_codes, data.y_test)
+    per_digit, mistaken = numbers["silhouette_per_digit"], numbers["confusion_rows_true"]
 
     figure = new_figure(9.5, 4.4, "Which digits overlap in the code plane")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
@@ -127,15 +155,16 @@ def overlap_figure(settings: Settings) -> None:
     left.set(yticks=range(10), ylabel="digit", xlabel="mean silhouette, -1 to 1")
     left.invert_yaxis()
     picture = right.imshow(100 * mistaken, cmap="Blues", vmin=0)
-    for t, p in np.ndindex(10, 10):
-        dark = mistaken[t, p] > 0.6 * mistaken.max()
+    for t, p in np.argwhere(np.isfinite(mistaken)):
+        dark = mistaken[t, p] > 0.6 * np.nanmax(mistaken)
         right.text(p, t, f"{100 * mistaken[t, p]:.0f}", ha="center", va="center", fontsize=7,
                    color="white" if dark else "black")  # fmt: skip
     right.set(xticks=range(10), yticks=range(10), xlabel="digit of the nearest training code",
               ylabel="true digit")  # fmt: skip
     figure.colorbar(picture, ax=right, label="share of the true digit, %")
 
-    ranking = ", ".join(f"{digit} ({per_digit[digit]:+.2f})" for digit in np.argsort(-per_digit))
+    ranking = ", ".join(f"{digit} ({per_digit[digit]:+.2f})" for digit in ranked(-per_digit))
+    rank, p_value = (numbers[f"spearman_{n}"] for n in ("silhouette_accuracy", "p_value"))
     page = Page(
         "ex02_overlap",
         "Which digits cluster, which overlap",
@@ -144,22 +173,17 @@ def overlap_figure(settings: Settings) -> None:
         "training code belongs; rows sum to 100 %.",
         "0 and 1 provide clear clusters, the others overlap.",
         stamp,
-        {
-            "silhouette_per_digit": per_digit,
-            "silhouette_mean": scores.mean(),
-            "confusion_rows_true": mistaken,
-            "most_confused_pairs": worst,
-            "spearman_silhouette_accuracy": rank.statistic,
-            "spearman_p_value": rank.pvalue,
-        },
+        numbers,
         [
             (
                 "Which digits provide clear clusters and which overlap? (2b)",
                 f"Mean silhouette, clearest cluster first, overlap below 0: {ranking}. Most "
                 "confused, share of either taken for the other: "
-                + "; ".join(f"{pair} {100 * share:.0f} %" for pair, share in worst)
-                + f". Over the ten digits, silhouette and 1-NN accuracy have a rank correlation of "
-                f"{rank.statistic:.2f} (p = {rank.pvalue:.1g}).",
+                + "; ".join(
+                    f"{pair} {100 * share:.0f} %" for pair, share in numbers["most_confused_pairs"]
+                )
+                + f". Over the digits, silhouette and 1-NN accuracy have a rank correlation of "
+                f"{rank:.2f} (p = {p_value:.1g}).",
             )
         ],
     )

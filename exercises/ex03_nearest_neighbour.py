@@ -8,12 +8,14 @@ question what chance alone would give.
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 
 from exercises.common import Page, Settings, mnist32, publish, run_as_script
 from exercises.ex01_autoencoder import trained
 from exercises.ex02_latent_space import codes
+from exercises.measures import by_digit, ranked
 from nnscratch.metrics import nearest_neighbour_labels, silhouettes
 from nnscratch.plotting import DIGIT_COLORS, new_figure
 from nnscratch.training import Array
@@ -29,10 +31,9 @@ def run(settings: Settings) -> None:
     data, stamp = mnist32(settings), trained(settings)[2]
     train_codes, test_codes = codes(settings)
     predicted = nearest_neighbour_labels(train_codes, data.y_train, test_codes)
-    accuracies = {}
-    for n in sorted({min(1000, len(predicted)), len(predicted)}):
-        accuracies[n] = 100 * accuracy_per_digit(data.y_test[:n], predicted[:n])
-    few = min(accuracies)
+    sizes = sorted({min(1000, len(predicted)), len(predicted)})
+    percents = {n: percent_right(data.y_test[:n], predicted[:n]) for n in sizes}
+    few = sizes[0]
     labels = data.y_test[:few]
     chance = chance_level(data.y_train, labels, predicted[:few])
     shuffled = shuffled_hits(settings, train_codes, test_codes[:few], labels)
@@ -40,15 +41,17 @@ def run(settings: Settings) -> None:
     figure = new_figure(9, 4.2, "Table I: accuracy of the nearest training code, digit by digit")
     axis = figure.subplots()
     digits = np.arange(10)
-    width = 0.8 / len(accuracies)
-    for place, (n, accuracy) in enumerate(accuracies.items()):
+    width = 0.8 / len(percents)
+    for place, (n, percent) in enumerate(percents.items()):
+        accuracy = percent["accuracy_percent_per_digit"]
         axis.bar(digits - 0.4 + (place + 0.5) * width, accuracy, width, color=DIGIT_COLORS,
                  edgecolor="white", alpha=0.45 if place else 1.0)  # fmt: skip
-        for digit in digits:
+        for digit in np.flatnonzero(np.isfinite(accuracy)):
             axis.text(digit - 0.4 + (place + 0.5) * width, 1, f"{accuracy[digit]:.0f}",
                       ha="center", fontsize=7)  # fmt: skip
         shade = "paler bars" if place else "bars"
-        axis.plot([], [], " ", label=f"{shade}: first {n:,} test images, {accuracy.mean():.1f} %")
+        macro = percent["macro_percent"]
+        axis.plot([], [], " ", label=f"{shade}: first {n:,} test images, {macro:.1f} %")
     axis.plot(digits, REPORT, "k_", ms=16, mew=2, label=f"report, {REPORT.mean():.1f} %")
     axis.plot(digits, COURSE, "kx", ms=5, label=f"course's own run, {COURSE.mean():.1f} %")
     chance_percent = 100 * float(chance["hits"]) / few
@@ -65,11 +68,10 @@ def run(settings: Settings) -> None:
         "course's own run: 70.2 93.4 27.4 22.1 22.9 14.9 28.4 28.2 22.4 24.1 %.",
         stamp,
         {
-            **{f"accuracy_percent_per_digit_first_{n}": a for n, a in accuracies.items()},
-            **{f"macro_percent_first_{n}": a.mean() for n, a in accuracies.items()},
             **{
-                f"micro_percent_first_{n}": 100 * (predicted[:n] == data.y_test[:n]).mean()
-                for n in accuracies
+                f"{name}_first_{n}": number
+                for n, percent in percents.items()
+                for name, number in percent.items()
             },
             "chance": chance,
             "shuffled_codes_hits": shuffled,
@@ -85,8 +87,18 @@ def run(settings: Settings) -> None:
 
 
 def accuracy_per_digit(labels: Array, predicted: Array) -> Array:
-    """Share of each digit's images that were classified correctly."""
-    return np.array([(predicted[labels == digit] == digit).mean() for digit in range(10)])
+    """Share of each digit's images that were classified correctly; NaN where it has none."""
+    return by_digit(predicted == labels, labels)
+
+
+def percent_right(labels: Array, predicted: Array) -> dict[str, Any]:
+    """How many were classified correctly: of each digit, their mean (macro), of all (micro)."""
+    per_digit = 100 * accuracy_per_digit(labels, predicted)
+    return {
+        "accuracy_percent_per_digit": per_digit,
+        "macro_percent": np.nanmean(per_digit),
+        "micro_percent": 100 * (predicted == labels).mean(),
+    }
 
 
 def class_separation(
@@ -96,7 +108,7 @@ def class_separation(
     predicted = nearest_neighbour_labels(train_codes, y_train, codes)
     return {
         "silhouette": silhouettes(codes, labels).mean(),
-        "1-NN_macro_percent": 100 * accuracy_per_digit(labels, predicted).mean(),
+        "1-NN_macro_percent": percent_right(labels, predicted)["macro_percent"],
     }
 
 
@@ -105,17 +117,18 @@ def chance_level(y_train: Array, labels: Array, predicted: Array) -> dict[str, A
 
     A random training image has digit d with probability ``p_d``, so of ``n_d`` test images
     ``n_d p_d`` are right by chance, with variance ``n_d p_d (1 - p_d)``; z is the distance of the
-    true count from that mean in standard deviations.
+    true count from that mean in standard deviations (NaN for a digit that cannot deviate).
     """
     p = np.bincount(y_train, minlength=10) / len(y_train)
     n = np.bincount(labels, minlength=10)
     right = np.bincount(labels[predicted == labels], minlength=10)
+    sd = np.sqrt(n * p * (1 - p))
     return {
         "hits": (n * p).sum(),
-        "sd": np.sqrt((n * p * (1 - p)).sum()),
+        "sd": np.sqrt((sd**2).sum()),
         "images": n,
         "right": right,
-        "z": (right - n * p) / np.sqrt(n * p * (1 - p)),
+        "z": np.divide(right - n * p, sd, out=np.full(10, np.nan), where=sd > 0),
     }
 
 
@@ -130,7 +143,7 @@ def shuffled_hits(settings: Settings, train_codes: Array, z: Array, labels: Arra
 def chance_answer(chance: dict[str, Array], shuffled: Array, n: int) -> str:
     """Question 3b, answered from the measurement."""
     z = chance["z"]
-    listing = ", ".join(f"{digit} ({z[digit]:+.1f})" for digit in np.argsort(-z))
+    listing = ", ".join(f"{digit} ({z[digit]:+.1f})" for digit in ranked(-z))
     below = [str(digit) for digit in range(10) if z[digit] < 3]
     return (
         f"Chance gives {chance['hits']:.1f} of {n:,} (sd {chance['sd']:.1f}), and shuffled codes "

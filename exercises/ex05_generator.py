@@ -58,14 +58,31 @@ def decode(decoder: Sequential, grid: Array) -> Array:
 def measure_grid(
     settings: Settings, images: Array, grid: Array, train_codes: Array
 ) -> dict[str, Any]:
+    """`measure_tiles` with the judge's reading and the training images of the exercises."""
+    data = mnist32(settings)
+    reading = read_digits(settings, images.reshape(-1, *images.shape[2:], 1))
+    return measure_tiles(images, grid, *reading, train_codes, data.y_train, data.x_train)
+
+
+def measure_tiles(
+    images: Array,
+    grid: Array,
+    labels: Array,
+    confidences: Array,
+    train_codes: Array,
+    y_train: Array,
+    x_train: Array,
+) -> dict[str, Any]:
     """Which tiles the judge recognises, and how that depends on the codes nearby.
 
     Parameters
     ----------
-    images : array (n, m, 32, 32)
+    images : array (n, m, H, W)
         Decoded from ``grid``.
     grid : array (n, m, 2)
-    train_codes : array (N, 2)
+    labels, confidences : arrays (n m,)
+        What the judge takes the tiles for, row by row, and how surely.
+    train_codes, y_train, x_train : arrays (N, 2), (N,) and (N, H, W, 1)
 
     Returns
     -------
@@ -77,11 +94,10 @@ def measure_grid(
         ``tiles_per_digit`` among them, ``digits_covered``, and the Spearman correlations of
         distance and purity with confidence.
     """
-    data, shape = mnist32(settings), images.shape[:2]
-    labels, confidences = read_digits(settings, images.reshape(-1, *images.shape[2:], 1))
-    k = min(NEIGHBOURS, len(train_codes))
+    shape = images.shape[:2]
+    k = np.arange(1, min(NEIGHBOURS, len(train_codes)) + 1)  # a list of one still gives an axis
     distances, nearest = cKDTree(train_codes).query(grid.reshape(-1, 2), k)  # (tiles, k)
-    of_digit = data.y_train[nearest][..., None] == np.arange(10)  # (tiles, k, 10)
+    of_digit = y_train[nearest][..., None] == np.arange(10)  # (tiles, k, 10)
     purities = of_digit.mean(axis=1).max(axis=1)
     per_digit = np.bincount(labels[confidences > SURE], minlength=10)
     by_distance, by_purity = (
@@ -92,7 +108,7 @@ def measure_grid(
         "confidences": confidences.reshape(shape),
         "distances": distances[:, 0].reshape(shape),
         "purities": purities.reshape(shape),
-        "image_mse": nearest_image_mse(images, data.x_train).reshape(shape),
+        "image_mse": nearest_image_mse(images, x_train).reshape(shape),
         "sure_tiles": int(per_digit.sum()),
         "tiles_per_digit": per_digit,
         "digits_covered": np.flatnonzero(per_digit),

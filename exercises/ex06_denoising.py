@@ -19,6 +19,8 @@ from exercises.common import Page, Settings, mnist32, publish, run_as_script, te
 from exercises.ex01_autoencoder import trained
 from exercises.ex02_latent_space import codes
 from exercises.judge import accuracy, read_digits
+from exercises.measures import SIGNED, shown_errors, squared_errors
+from nnscratch.layers import Layer
 from nnscratch.metrics import (
     nearest_neighbour_labels,
     paired_bootstrap,
@@ -41,26 +43,37 @@ def noisy(settings: Settings) -> Array:
     """The test images with white Gaussian noise, not clipped, drawn once from its own seed."""
     x = mnist32(settings).x_test
     rng = np.random.default_rng(NOISE_SEED + settings.seed)
+    return with_noise(x, rng)
+
+
+def with_noise(x: Array, rng: np.random.Generator) -> Array:
+    """White Gaussian noise of `NOISE_SD` on images, not clipped."""
     return x + np.float32(NOISE_SD) * rng.standard_normal(x.shape, np.float32)
 
 
 @functools.cache
 def versions(settings: Settings) -> dict[str, Array]:
     """All test images, as they are, with noise, and as several methods give them back."""
-    model, data, x_noisy = trained(settings)[0], mnist32(settings), noisy(settings)
+    data = mnist32(settings)
+    return restored(trained(settings)[0], data.x_train, data.x_test, noisy(settings))
+
+
+def restored(model: Layer, x_train: Array, clean: Array, x_noisy: Array) -> dict[str, Array]:
+    """Images ``clean``, as they are, with noise, and as several methods give them back."""
     return {
         NOISY: x_noisy,
         CLIPPED: np.clip(x_noisy, 0, 1),
-        PCA_NOISY: pca_reconstruct(x_noisy, *pca(data.x_train, 2)).astype(np.float32),
+        PCA_NOISY: pca_reconstruct(x_noisy, *pca(x_train, 2)).astype(np.float32),
         AE_NOISY: predict(model, x_noisy),
-        AE_CLEAN: predict(model, data.x_test),
-        CLEAN: data.x_test,
+        AE_CLEAN: predict(model, clean),
+        CLEAN: clean,
     }
 
 
 def run(settings: Settings) -> None:
     """Make Figure 6 and the table."""
     print("Exercise 6: denoising with the autoencoder", flush=True)
+    ten_digits(mnist32(settings))  # before anything is trained
     figure_6(settings)
     table(settings)
 
@@ -75,15 +88,15 @@ def figure_6(settings: Settings) -> None:
     """Ten noisy digits, what the autoencoder makes of them, and the clean ones."""
     started = time.perf_counter()
     ten = ten_digits(mnist32(settings))
-    x_noisy, denoised, clean = (versions(settings)[name][ten] for name in (NOISY, AE_NOISY, CLEAN))
-    errors = ((denoised - clean) ** 2).mean(axis=(1, 2, 3))
+    images = versions(settings)
+    x_noisy, denoised, clean = (images[name][ten] for name in (NOISY, AE_NOISY, CLEAN))
+    numbers = shown_errors(squared_errors(images[AE_NOISY], images[CLEAN]), ten)
     taken_for, _ = read_digits(settings, denoised)
 
     title = "Ten noisy test digits through the autoencoder (MSE with pixels in [-1, 1])"
     figure = new_figure(9, 3.2, title)
-    columns = [
-        f"MSE {4 * e:.3f}\nread as {digit}" for e, digit in zip(errors, taken_for, strict=True)
-    ]
+    errors = numbers["mse_per_image_[-1,1]"]
+    columns = [f"MSE {e:.3f}\nread as {digit}" for e, digit in zip(errors, taken_for, strict=True)]
     image_rows(figure, [("noisy", x_noisy), ("autoencoder", denoised), ("clean", clean)], columns)
     page = Page(
         "ex06_fig6",
@@ -93,12 +106,7 @@ def figure_6(settings: Settings) -> None:
         "that output. The noise is not clipped; only the drawing is.",
         "The noise is cancelled, but the autoencoder failed to recover some digits.",
         stamp(settings),
-        {
-            "test_indices": ten,
-            "mse_per_image_[-1,1]": 4 * errors,
-            "mse_per_image_[0,1]": errors,
-            "read_as": taken_for,
-        },
+        {**numbers, "read_as": taken_for},
     )
     publish(settings, page, figure, started)
 
@@ -107,19 +115,13 @@ def table(settings: Settings) -> None:
     """Errors and recognisability over all test images."""
     started = time.perf_counter()
     data, images = mnist32(settings), versions(settings)
-    errors = {name: ((x - data.x_test) ** 2).mean(axis=(1, 2, 3)) for name, x in images.items()}
-    rows: dict[str, dict[str, float]] = {}
-    for name, x in images.items():
-        rows[name] = {"accuracy": accuracy(settings, x, data.y_test)}
-        if name != CLEAN:
-            rows[name] |= {
-                "mse_[-1,1]": 4 * float(errors[name].mean()),
-                "mse_[0,1]": float(errors[name].mean()),
-                "psnr_db": float(psnr(x, data.x_test).mean()),
-            }
+    right = {name: accuracy(settings, x, data.y_test) for name, x in images.items()}
+    rows = denoising_rows(images, right)
     rng = np.random.default_rng(settings.seed)
-    against_pca = 4 * np.array(paired_bootstrap(errors[AE_NOISY], errors[PCA_NOISY], rng))
-    shift = code_shift(settings)
+    against_pca = minus_pca(images, rng)
+    train_codes, clean_codes = codes(settings)
+    moved = predict(trained(settings)[0].encoder, images[NOISY]).reshape(-1, 2)
+    shift = code_shift(moved, clean_codes, train_codes, data.y_train, data.y_test)
     page = Page(
         "ex06_table",
         "Denoising with the autoencoder, over all test images",
@@ -140,14 +142,37 @@ def table(settings: Settings) -> None:
     publish(settings, page, draw(rows), started)
 
 
-def code_shift(settings: Settings) -> dict[str, Any]:
-    """How far the codes of noisy digits are from those of the clean ones, in the code's unit."""
-    data, (train_codes, clean) = mnist32(settings), codes(settings)
-    moved = predict(trained(settings)[0].encoder, noisy(settings)).reshape(-1, 2)
+def denoising_rows(
+    images: dict[str, Array], accuracies: dict[str, float]
+) -> dict[str, dict[str, float]]:
+    """By method, how much of the digits can be read and how far the images are from clean ones."""
+    rows = {}
+    for name, x in images.items():
+        rows[name] = {"accuracy": accuracies[name]}
+        if name != CLEAN:
+            error = float(squared_errors(x, images[CLEAN]).mean())
+            rows[name] |= {
+                "mse_[-1,1]": SIGNED * error,
+                "mse_[0,1]": error,
+                "psnr_db": float(psnr(x, images[CLEAN]).mean()),
+            }
+    return rows
+
+
+def minus_pca(images: dict[str, Array], rng: np.random.Generator) -> Array:
+    """How much larger the autoencoder's error is than PCA's, and its interval, in [-1, 1]."""
+    ours, theirs = (squared_errors(images[name], images[CLEAN]) for name in (AE_NOISY, PCA_NOISY))
+    return SIGNED * np.array(paired_bootstrap(ours, theirs, rng))
+
+
+def code_shift(
+    moved: Array, clean: Array, train_codes: Array, y_train: Array, labels: Array
+) -> dict[str, Any]:
+    """How far codes ``moved`` (N, 2) of noisy digits are from the ``clean`` ones, in their unit."""
     distances = np.linalg.norm(moved - clean, axis=1)
     scatter = clean - clean.mean(axis=0)
     right = {
-        name: float((nearest_neighbour_labels(train_codes, data.y_train, z) == data.y_test).mean())
+        name: float((nearest_neighbour_labels(train_codes, y_train, z) == labels).mean())
         for name, z in (("clean", clean), ("noisy", moved))
     }
     return {
@@ -203,7 +228,7 @@ def draw(rows: dict[str, dict[str, float]]) -> Figure:
     ]
     left.bar_label(bars, labels, fontsize=8, padding=3)
     left.set(xlabel="MSE a pixel, pixels in [-1, 1] · PSNR", xlim=(0, 1.35 * max(errors)))
-    unit = left.secondary_xaxis("top", functions=(lambda e: e / 4, lambda e: 4 * e))
+    unit = left.secondary_xaxis("top", functions=(lambda e: e / SIGNED, lambda e: SIGNED * e))
     unit.set_xlabel("MSE a pixel, pixels in [0, 1]")
     percent = [100 * row["accuracy"] for row in rows.values()]
     bars = right.barh(list(rows), percent, color="C0")

@@ -16,8 +16,9 @@ import time
 import numpy as np
 
 from exercises.common import Page, Settings, mnist32, publish, run_as_script, ten_digits
-from exercises.ex06_denoising import NOISE_SD, noisy
+from exercises.ex06_denoising import NOISE_SD, noisy, with_noise
 from exercises.ex07_vae import FEW, means
+from exercises.measures import SIGNED, squared_errors
 from exercises.trained import Recipe, train
 from nnscratch.layers import (
     Conv2D,
@@ -34,10 +35,11 @@ from nnscratch.map_inference import map_estimate
 from nnscratch.metrics import paired_bootstrap, pca, pca_reconstruct
 from nnscratch.models import VAE, NegativeELBO
 from nnscratch.plotting import image_rows, new_figure
-from nnscratch.training import Array, predict
+from nnscratch.training import Array, Data, predict
 
 LATENT = 16
 KL_WEIGHTS = (2.56, 0.5)
+Interval = tuple[float, float, float]  # a mean, and the ends of its 95 % interval
 BETA = NOISE_SD**2  # the variance of the noise, for which MAP is the most probable code
 IMAGES = 1000  # of the test set, for the table
 
@@ -77,17 +79,20 @@ def recipe(settings: Settings, kl_weight: float) -> Recipe:
     return Recipe(1e-3, 32, settings.epochs or (1 if settings.quick else 12), cosine=True)
 
 
+def training_pairs(clean: Array, rng: np.random.Generator | None) -> Data:
+    """What a net is given and what it should give back: with noise from ``rng``, if any; clean."""
+    return (clean if rng is None else with_noise(clean, rng)), clean
+
+
 @functools.cache
 def trained(settings: Settings, kl_weight: float, on_noise: bool = False) -> tuple[VAE, str]:
     """A VAE with 16 latents, and the stamp for figures; the control learns noisy -> clean."""
     data, model = mnist32(settings), vae(settings.seed)
-    x, training = data.x_train, recipe(settings, kl_weight)
-    if on_noise:
-        rng = np.random.default_rng([settings.seed, 8])
-        x = x + NOISE_SD * rng.standard_normal(x.shape, np.float32)
+    training, rng = recipe(settings, kl_weight), np.random.default_rng([settings.seed, 8])
+    pairs = training_pairs(data.x_train, rng if on_noise else None)
     name = f"vae-{LATENT}-w{kl_weight:g}" + ("-control" if on_noise else "")
     train(
-        settings, name, model, NegativeELBO(model, kl_weight), training, (x, data.x_train),
+        settings, name, model, NegativeELBO(model, kl_weight), training, pairs,
         (data.x_test[:FEW], data.x_test[:FEW]),
     )  # fmt: skip
     return model, f"{data.source} · VAE-{LATENT}, {training} · seed {settings.seed}"
@@ -132,6 +137,7 @@ def cleaned(settings: Settings) -> dict[str, Array]:
 def run(settings: Settings) -> None:
     """Make Figure 11 and the table of 8c."""
     print("Exercise 8: denoising with the VAE", flush=True)
+    ten_digits(mnist32(settings))  # before anything is trained
     figure_11(settings)
     table(settings)
 
@@ -144,8 +150,8 @@ def figure_11(settings: Settings) -> None:
     model, stamp = trained(settings, KL_WEIGHTS[0])
     control, _ = trained(settings, KL_WEIGHTS[0], on_noise=True)
     outputs = predict(model, x)
+    errors = SIGNED * squared_errors(outputs, clean)
     figure = new_figure(9, 3.9, "Noisy digits through a VAE that has only seen clean ones")
-    errors = 4 * ((outputs - clean) ** 2).mean(axis=(1, 2, 3))
     rows = [
         ("noisy", x),
         ("VAE-16(noisy)", outputs),
@@ -191,16 +197,11 @@ def table(settings: Settings) -> None:
     started = time.perf_counter()
     clean = mnist32(settings).x_test[:IMAGES]
     errors = {
-        name: 4 * ((images - clean) ** 2).mean(axis=(1, 2, 3))
-        for name, images in cleaned(settings).items()
+        name: SIGNED * squared_errors(images, clean) for name, images in cleaned(settings).items()
     }
     rng = np.random.default_rng(settings.seed)
-    nothing = np.zeros(len(clean))
-    intervals = {name: paired_bootstrap(e, nothing, rng) for name, e in errors.items()}
     best = f"MAP, w = {KL_WEIGHTS[0]:g}"
-    differences = {
-        name: paired_bootstrap(errors[best], e, rng) for name, e in errors.items() if name != best
-    }
+    intervals, differences = compared(errors, best, rng)
     figure = new_figure(8, 3.6, f"Denoising {len(clean):,} test digits: mean squared error")
     axis = figure.subplots()
     names = list(intervals)
@@ -212,7 +213,6 @@ def table(settings: Settings) -> None:
     axis.invert_yaxis()
     axis.set(xlabel="MSE to the clean image, pixels in [-1, 1]; 95 % intervals")
     axis.set_xlim(0, 1.15 * high.max())
-    worse = [name for name, (_, lower, _) in differences.items() if lower > 0]
     page = Page(
         "ex08_table",
         "Exercise 8c: which method wins",
@@ -229,12 +229,35 @@ def table(settings: Settings) -> None:
             f"{best}_minus_others_with_interval": differences,
             "images": len(clean),
         },
-        [("Which method gives the better result, and why? (8c)", answer(intervals, best, worse))],
+        [
+            (
+                "Which method gives the better result, and why? (8c)",
+                answer(intervals, best, surely_better(differences)),
+            )
+        ],
     )
     publish(settings, page, figure, started)
 
 
-def answer(intervals: dict[str, tuple[float, float, float]], best: str, worse: list[str]) -> str:
+def compared(
+    errors: dict[str, Array], best: str, rng: np.random.Generator
+) -> tuple[dict[str, Interval], dict[str, Interval]]:
+    """Each method's mean error, and how much larger the ``best`` one's is than each other's.
+
+    Both with their 95 % intervals.
+    """
+    nothing = np.zeros(len(errors[best]))
+    intervals = {name: paired_bootstrap(e, nothing, rng) for name, e in errors.items()}
+    others = {name: e for name, e in errors.items() if name != best}
+    return intervals, {n: paired_bootstrap(errors[best], e, rng) for n, e in others.items()}
+
+
+def surely_better(differences: dict[str, Interval]) -> list[str]:
+    """The methods whose error is smaller than that of the one they were compared with."""
+    return [name for name, (_, low, _) in differences.items() if low > 0]
+
+
+def answer(intervals: dict[str, Interval], best: str, worse: list[str]) -> str:
     """Question 8c, answered from the measurement."""
     encoded, found = intervals[f"VAE-16 of noisy, w = {KL_WEIGHTS[0]:g}"], intervals[best]
     control = intervals[f"control: noisy to clean, w = {KL_WEIGHTS[0]:g}"]

@@ -30,6 +30,7 @@ from exercises.ex08_denoising import BETA, KL_WEIGHTS
 from exercises.ex08b_map import ITERATIONS, LEARNING_RATE
 from exercises.explore_map import Search
 from exercises.explore_view import View
+from exercises.measures import SIGNED
 from nnscratch import set_num_threads
 from nnscratch.datasets import Dataset
 from nnscratch.layers import Sequential
@@ -207,7 +208,7 @@ class Explorer:
     def error(self, image: Array) -> str:
         """How far an image (H, W) is from the clean one, as in the figures of the exercises."""
         clean = self.subject.data.x_test[self.target, ..., 0]
-        return f"MSE {4 * ((image - clean) ** 2).mean():.3f}"
+        return f"MSE {SIGNED * ((image - clean) ** 2).mean():.3f}"
 
     def start_search(self, z: Array) -> None:
         """Add noise to the test digit whose code is nearest to z, and begin to search for it."""
