@@ -6,6 +6,7 @@ import _thread
 import argparse
 import functools
 import json
+import math
 import os
 import sys
 import threading
@@ -76,7 +77,7 @@ def publish(settings: Settings, page: Page, figure: Figure, started: float) -> N
         "settings": chosen,
         "runtime_seconds": round(time.perf_counter() - started, 1),
     }
-    text = json.dumps(record, indent=1, ensure_ascii=False, default=_plain)
+    text = json.dumps(_plain(record), indent=1, ensure_ascii=False, allow_nan=False)
     write_text(path.with_suffix(".json"), text + "\n")
     print(f"  {path}: {page.title}", flush=True)
     for question, answer in page.answers:
@@ -90,8 +91,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy numbers and arrays as JSON has them."""
-    return value.tolist()
+    """As JSON has it: no NumPy numbers and arrays, and None for a number that is not finite."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {key: _plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @functools.cache

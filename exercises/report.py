@@ -229,8 +229,8 @@ def _compared(record: Record) -> str:
     for what, theirs, ours in MEASURED.get(record["name"], ()):
         try:
             here = ours(record["numbers"])
-        except KeyError:
-            continue  # other data have other numbers: of images, or the best beta
+        except (KeyError, TypeError):
+            continue  # other data have other numbers (of images, or the best beta), or lack some
         rows.append(f'<tr><th scope="row">{escape(what)}</th>'
                     f"<td>{escape(here)}</td><td>{escape(theirs)}</td></tr>")  # fmt: skip
     if not rows:
