@@ -183,7 +183,7 @@ def check_file(read, path, content):
     path.write_bytes(content)
     found = refused(read, path)
     if found is not None:
-        images = found[0] if isinstance(found, tuple) else found
+        images = found[1] if isinstance(found, tuple) else found  # a batch of CIFAR-10 or an array
         assert images.dtype == np.uint8
         assert images.nbytes <= len(content)
 
@@ -192,10 +192,10 @@ def check_file(read, path, content):
 @given(mutated(idx_file()), st.booleans())
 def test_idx_files(tmp_path_factory, content, zipped):
     path = tmp_path_factory.mktemp("idx") / f"images{'.gz' if zipped else ''}"
-    check_file(lambda p: idx.read(p, 3), path, content)
+    check_file(lambda p: idx.read(p, idx.IMAGE), path, content)
     if zipped:
         path.write_bytes(gzip.compress(content, 1))
-        found = refused(idx.read, path, 3)
+        found = refused(idx.read, path, idx.IMAGE)
         assert found is None or found.nbytes <= len(content)
 
 
@@ -204,7 +204,7 @@ def test_idx_files(tmp_path_factory, content, zipped):
 def test_damaged_gzip(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("idx") / "images.gz"
     path.write_bytes(content)
-    found = refused(idx.read, path, 3)
+    found = refused(idx.read, path, idx.IMAGE)
     assert found is None or found.ndim == 3
 
 

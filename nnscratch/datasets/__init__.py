@@ -3,7 +3,8 @@
 Looked for in this order, and the first place that has the data set is used:
 
 1. the folder that the environment variable ``NNSCRATCH_DATA`` names: the official files, gzipped
-   or raw, in ``mnist/``, ``fashion-mnist/`` and ``cifar-10/``;
+   or raw, in ``mnist/``, ``fashion-mnist/`` and ``cifar-10/``, or as other libraries and download
+   sites leave them (see `folders`). One line on stderr says so if they are not there;
 2. the user's cache, where earlier downloads are kept;
 3. for Fashion-MNIST, the folder of Debian's package ``dataset-fashion-mnist``;
 4. a download into the cache;
@@ -14,21 +15,20 @@ Looked for in this order, and the first place that has the data set is used:
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from nnscratch.datasets import cifar, fetch, idx
-from nnscratch.datasets.resize import check_size, resize
+from nnscratch.datasets import cifar, fetch, folders, idx, known, npz
+from nnscratch.datasets.known import Found
+from nnscratch.datasets.resize import check_size, to_unit_interval
 
 __all__ = ["Dataset", "cifar10", "fashion_mnist", "mnist"]
 
 Array = np.ndarray
-Arrays = tuple[Array, Array, Array, Array]
-Reader = Callable[[Path], Arrays | None]
+Reader = Callable[[Path], Found | None]
 
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 EMBEDDED = Path(__file__).with_name("embedded")
@@ -38,14 +38,13 @@ OFFICIAL_SIZES = {
     "CIFAR-10": (50_000, 10_000),
 }
 
-_said: set[str] = set()  # data sets whose fallback to the embedded subset has been announced
-
 
 class Dataset(NamedTuple):
     """Train and test images with their labels, and where they came from.
 
     ``x_train`` and ``x_test`` are (N, H, W, C) float32 in [0, 1], C-contiguous; ``y_train`` and
-    ``y_test`` are (N,) int64, classes 0 to 9. ``source`` is for stamping figures.
+    ``y_test`` are (N,) int64, classes 0 to 9. ``name`` is that of the set which the images are
+    known to be; ``source`` is for stamping figures, and says so where they are of no known set.
     """
 
     x_train: Array
@@ -87,10 +86,7 @@ def mnist(size: int = 28, data: str = "auto") -> Dataset:
     LeCun, Cortes & Burges, "The MNIST database of handwritten digits".
     """
     check_size(size)  # at once, not after a download
-    digits = _load(fetch.MNIST, idx.read_folder, data)
-    if size == 28:
-        return digits
-    return digits._replace(x_train=resize(digits.x_train, size), x_test=resize(digits.x_test, size))
+    return _load(fetch.MNIST, _read_images, data, size)
 
 
 def fashion_mnist(data: str = "auto") -> Dataset:
@@ -103,7 +99,7 @@ def fashion_mnist(data: str = "auto") -> Dataset:
     Xiao, Rasul & Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine
     learning algorithms", arXiv:1708.07747, 2017.
     """
-    return _load(fetch.FASHION_MNIST, idx.read_folder, data)
+    return _load(fetch.FASHION_MNIST, _read_images, data, idx.SIDE)
 
 
 def cifar10(data: str = "auto") -> Dataset:
@@ -117,15 +113,26 @@ def cifar10(data: str = "auto") -> Dataset:
     ----------
     Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
     """
-    return _load(fetch.CIFAR10, cifar.read_folder, data)
+    return _load(fetch.CIFAR10, cifar.read_folder, data, cifar.SIDE)
 
 
-def _load(remote: fetch.Remote, read: Reader, data: str) -> Dataset:
+def _read_images(folder: Path) -> Found | None:
+    """The images in a folder, in the format of MNIST or in Keras's archive of it."""
+    arrays = idx.read_folder(folder)
+    if arrays is None:
+        path = folders.find_file(folder, "mnist.npz", "fashion-mnist.npz")
+        if path is None:
+            return None
+        arrays = npz.read(path)
+    return Found(arrays, known.identify(arrays))
+
+
+def _load(remote: fetch.Remote, read: Reader, data: str, size: int) -> Dataset:
     """The search through all places."""
     if data not in ("auto", "embedded", "full"):
         raise ValueError(f'data is {data!r}; expected "auto", "embedded" or "full".')
     if data == "embedded":
-        return _embedded(remote)
+        return _embedded(remote, size)
     found = _at_hand(remote, read)
     if found is None:
         try:
@@ -133,21 +140,21 @@ def _load(remote: fetch.Remote, read: Reader, data: str) -> Dataset:
         except OSError as error:
             if data == "full":
                 raise
-            return _fall_back(remote, error)
+            return _fall_back(remote, size, error)
         found = _from_cache(remote, read)
-    arrays, place = found
-    return _dataset(remote, arrays, _source(remote, arrays, place))
+    images, place = found
+    return _dataset(images, size, images.name or remote.name, _source(remote, images, place))
 
 
-def _at_hand(remote: fetch.Remote, read: Reader) -> tuple[Arrays, str] | None:
+def _at_hand(remote: fetch.Remote, read: Reader) -> tuple[Found, str] | None:
     """The data set without a download, and the place it was found in; or None."""
     folder = _user_folder()
-    if folder is not None and (arrays := read(folder / remote.folder)) is not None:
-        return arrays, "from NNSCRATCH_DATA"
+    if folder is not None and (found := _of_the_user(folder, remote, read)) is not None:
+        return found, "from NNSCRATCH_DATA"
     if fetch.is_cached(remote):
         return _from_cache(remote, read)
-    if remote is fetch.FASHION_MNIST and (arrays := read(DEBIAN_FASHION_MNIST)) is not None:
-        return arrays, "from Debian's dataset-fashion-mnist"
+    if remote is fetch.FASHION_MNIST and (found := read(DEBIAN_FASHION_MNIST)) is not None:
+        return found, "from Debian's dataset-fashion-mnist"
     return None
 
 
@@ -156,7 +163,7 @@ def _user_folder() -> Path | None:
     value = os.environ.get("NNSCRATCH_DATA")
     if not value:
         return None
-    folder = Path(value).expanduser()
+    folder = Path(os.path.expanduser(value))  # without a home, "~" stays as it is
     if not folder.is_dir():
         # Not FileNotFoundError, for which a caller may have an answer: this is a slip of the pen.
         raise ValueError(
@@ -166,22 +173,45 @@ def _user_folder() -> Path | None:
     return folder
 
 
-def _from_cache(remote: fetch.Remote, read: Reader) -> tuple[Arrays, str]:
-    arrays = read(fetch.cache_folder(remote))
-    assert arrays is not None  # `is_cached`, or a download that succeeded, comes first
-    return arrays, "from the download cache"
+def _of_the_user(folder: Path, remote: fetch.Remote, read: Reader) -> Found | None:
+    """What lies in the user's folder; if nothing suits, one line says what was there instead.
+
+    A folder that bears the name of the data set is believed, whatever images it holds; any other
+    must hold this very set.
+    """
+    tried = folders.places(folder, remote.folder)
+    for place in tried:
+        found = read(place.path)
+        if found is None or not (place.named or found.name == remote.name):
+            continue
+        if found.name not in (None, remote.name):
+            folders.say(
+                f"{place.path} holds {found.name}, which is used in place of {remote.name}."
+            )
+        return found
+    folders.say(
+        f"{remote.name} is not in NNSCRATCH_DATA. Looked in "
+        f"{', '.join(str(place.path) for place in tried)}; found "
+        f"{folders.what_lies_in(folder, tried)}. Wanted: a folder {remote.folder}/ with "
+        f"{remote.wanted}."
+    )
+    return None
 
 
-def _fall_back(remote: fetch.Remote, error: OSError) -> Dataset:
+def _from_cache(remote: fetch.Remote, read: Reader) -> tuple[Found, str]:
+    found = read(fetch.cache_folder(remote))
+    assert found is not None  # `is_cached`, or a download that succeeded, comes first
+    return found._replace(name=remote.name), "from the download cache"  # checksums were compared
+
+
+def _fall_back(remote: fetch.Remote, size: int, error: OSError) -> Dataset:
     """The embedded subset in place of a download that failed with ``error``."""
-    dataset = _embedded(remote, error)
-    if remote.name not in _said:
-        _said.add(remote.name)
-        print(f"nnscratch: using the {dataset.source}. {error}", file=sys.stderr)
+    dataset = _embedded(remote, size, error)
+    folders.say(f"using the {dataset.source}. {error}")
     return dataset
 
 
-def _embedded(remote: fetch.Remote, error: OSError | None = None) -> Dataset:
+def _embedded(remote: fetch.Remote, size: int, error: OSError | None = None) -> Dataset:
     """The embedded subset; FileNotFoundError (because of ``error``) where there is none."""
     arrays = idx.read_folder(EMBEDDED / remote.folder)
     if arrays is None:
@@ -189,29 +219,27 @@ def _embedded(remote: fetch.Remote, error: OSError | None = None) -> Dataset:
         raise FileNotFoundError(f"{remote.name} has no embedded subset. {what_to_do}") from error
     n_train, n_test = len(arrays[0]), len(arrays[2])
     source = f"embedded subset: {n_train:,} + {n_test:,} {remote.name} images"
-    return _dataset(remote, arrays, source)
+    return _dataset(Found(arrays, remote.name), size, remote.name, source)
 
 
-def _source(remote: fetch.Remote, arrays: Arrays, place: str) -> str:
-    n_train, n_test = len(arrays[0]), len(arrays[2])
-    part = "" if (n_train, n_test) == OFFICIAL_SIZES[remote.name] else "part of "
-    return f"{part}{remote.name}, {n_train:,} + {n_test:,} images {place}"
+def _source(remote: fetch.Remote, found: Found, place: str) -> str:
+    n_train, n_test = len(found.arrays[0]), len(found.arrays[2])
+    count = f"{n_train:,} + {n_test:,} images {place}"
+    if found.name is None:
+        return f"unknown images in {remote.name}'s format, {count}"
+    part = "" if (n_train, n_test) == OFFICIAL_SIZES[found.name] else "part of "
+    instead = "" if found.name == remote.name else f" in place of {remote.name}"
+    return f"{part}{found.name}{instead}, {count}"
 
 
-def _dataset(remote: fetch.Remote, arrays: Arrays, source: str) -> Dataset:
+def _dataset(found: Found, size: int, name: str, source: str) -> Dataset:
     """Bytes 0 to 255 become float32 in [0, 1], labels int64."""
-    x_train, y_train, x_test, y_test = arrays
+    x_train, y_train, x_test, y_test = found.arrays
     return Dataset(
-        x_train=_to_unit_interval(x_train),
+        x_train=to_unit_interval(x_train, size),
         y_train=y_train.astype(np.int64),
-        x_test=_to_unit_interval(x_test),
+        x_test=to_unit_interval(x_test, size),
         y_test=y_test.astype(np.int64),
-        name=remote.name,
+        name=name,
         source=source,
     )
-
-
-def _to_unit_interval(images: Array) -> Array:
-    x = images.astype(np.float32)
-    x /= 255  # in place: CIFAR-10 takes 600 MB as it is
-    return x

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,75 +21,88 @@ from urllib.parse import urlsplit
 import pooch
 import requests
 
-from nnscratch.datasets.unpack import unpack
+from nnscratch.datasets import cifar
 from nnscratch.files import check_writable
 from nnscratch.progress import progress_bar
 
 CONNECT_SECONDS = 2.0  # for one address; a name may stand for many, tried one after another
 ANSWER_SECONDS = 3.0  # for all of it: look up the name, connect, receive the first headers
 STALL_SECONDS = 10.0  # without a byte, once a download is under way
+CHUNK = 1 << 16  # bytes at a time
 SILENT_SERVERS = 2  # so many and it is the network that is down
 
 
+class File(NamedTuple):
+    """What is known of a file before it is downloaded."""
+
+    size: int  # in bytes
+    hash: str  # as pooch writes it
+
+
 class Remote(NamedTuple):
-    """What there is to download of one data set."""
+    """What there is to download of one data set, and what it is called."""
 
     name: str  # as a person would write it
     folder: str  # as in the cache and in NNSCRATCH_DATA
+    wanted: str  # what the user may put there
     mirrors: tuple[str, ...]  # in the order in which they are tried
-    hashes: Mapping[str, str]  # file: checksum, as pooch writes it
-    members: Mapping[str, int] = {}  # where the file is an archive: what to take out, and its size
+    files: Mapping[str, File]
 
 
-# fmt: off
 MNIST = Remote(
     name="MNIST",
     folder="mnist",
+    wanted="the four official files, gzipped or not, or mnist.npz",
     mirrors=(
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
     ),
-    hashes={
-        "train-images-idx3-ubyte.gz":
-            "sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-        "train-labels-idx1-ubyte.gz":
-            "sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-        "t10k-images-idx3-ubyte.gz":
-            "sha256:8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-        "t10k-labels-idx1-ubyte.gz":
-            "sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    files={
+        "train-images-idx3-ubyte.gz": File(
+            9_912_422, "sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
+        ),
+        "train-labels-idx1-ubyte.gz": File(
+            28_881, "sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
+        ),
+        "t10k-images-idx3-ubyte.gz": File(
+            1_648_877, "sha256:8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
+        ),
+        "t10k-labels-idx1-ubyte.gz": File(
+            4_542, "sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
+        ),
     },
 )
 
 FASHION_MNIST = Remote(
     name="Fashion-MNIST",
     folder="fashion-mnist",
+    wanted="the four official files, gzipped or not",
     mirrors=(
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
     ),
-    hashes={
-        "train-images-idx3-ubyte.gz":
-            "sha256:3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-        "train-labels-idx1-ubyte.gz":
-            "sha256:a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-        "t10k-images-idx3-ubyte.gz":
-            "sha256:346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-        "t10k-labels-idx1-ubyte.gz":
-            "sha256:67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+    files={
+        "train-images-idx3-ubyte.gz": File(
+            26_421_880, "sha256:3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"
+        ),
+        "train-labels-idx1-ubyte.gz": File(
+            29_515, "sha256:a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"
+        ),
+        "t10k-images-idx3-ubyte.gz": File(
+            4_422_102, "sha256:346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"
+        ),
+        "t10k-labels-idx1-ubyte.gz": File(
+            5_148, "sha256:67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"
+        ),
     },
 )
 
-# fmt: on
 CIFAR10 = Remote(
     name="CIFAR-10",
     folder="cifar-10",
+    wanted="cifar-10-binary.tar.gz, or the data_batch_*.bin and test_batch.bin that are in it",
     mirrors=("https://www.cs.toronto.edu/~kriz/",),
-    hashes={"cifar-10-binary.tar.gz": "md5:c32a1d4ab5d03f1284b67883e8d87530"},  # 170,052,171 bytes
-    members={
-        f"cifar-10-batches-bin/{name}.bin": 10_000 * 3073
-        for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
-    },
+    files={cifar.ARCHIVE: File(170_052_171, "md5:c32a1d4ab5d03f1284b67883e8d87530")},
 )
 
 _silent: set[str] = set()  # servers that did not answer in this process
@@ -103,17 +117,7 @@ def cache_folder(remote: Remote) -> Path:
 def is_cached(remote: Remote) -> bool:
     """Whether the cache holds all of a data set, undamaged."""
     folder = cache_folder(remote)
-    if remote.members:
-        # Only whole files of a verified archive are given these names, see `unpack`.
-        return all(_has_size(folder / name, size) for name, size in remote.members.items())
-    return all(_has_hash(folder / name, known) for name, known in remote.hashes.items())
-
-
-def _has_size(path: Path, size: int) -> bool:
-    try:
-        return path.stat().st_size == size
-    except OSError:
-        return False
+    return all(_has_hash(folder / name, file.hash) for name, file in remote.files.items())
 
 
 def _has_hash(path: Path, known: str) -> bool:
@@ -140,20 +144,18 @@ def download(remote: Remote) -> None:
     if remote.name in _failed:
         raise FileNotFoundError(_failed[remote.name])
     try:
-        for file, known in remote.hashes.items():
-            if not _has_hash(folder / file, known):
-                _download_file(remote, file, folder)
+        for name, file in remote.files.items():
+            if not _has_hash(folder / name, file.hash):
+                _download_file(remote, name, folder)
     except FileNotFoundError as error:
         _failed[remote.name] = str(error)
         raise
-    if remote.members:
-        archive = folder / next(iter(remote.hashes))
-        unpack(archive, remote.members, folder)
-        archive.unlink()
 
 
 def _check_writable(remote: Remote, folder: Path) -> None:
     try:
+        if not folder.is_absolute():  # it begins with a "~" that stands for nothing
+            raise OSError("this user has no home folder.")
         check_writable(folder)
     except OSError as error:
         raise OSError(
@@ -164,11 +166,16 @@ def _check_writable(remote: Remote, folder: Path) -> None:
 
 def _download_file(remote: Remote, file: str, folder: Path) -> None:
     """Try each mirror in turn until one gives the right bytes."""
+    size, known = remote.files[file]
+
+    def stream(url: str, output_file: str, _: object) -> None:  # as pooch wants a downloader
+        _stream(url, output_file, size)
+
     reasons = []
     for mirror in remote.mirrors:
         try:
             with _quiet_pooch():
-                pooch.retrieve(mirror + file, remote.hashes[file], file, folder, downloader=_stream)
+                pooch.retrieve(mirror + file, known, file, folder, downloader=stream)
             return
         except (OSError, ValueError) as error:  # no answer, 404, broken off; wrong checksum
             what = "wrong checksum" if isinstance(error, ValueError) else _short(error)
@@ -201,19 +208,28 @@ def _quiet_pooch() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _stream(url: str, output_file: str, _: object) -> None:
-    """A downloader as pooch wants it: write what is at ``url`` to ``output_file``."""
+def _stream(url: str, output_file: str, size: int) -> None:
+    """Write the ``size`` bytes at ``url`` to a file that is then safely on the disk.
+
+    Raises
+    ------
+    OSError
+        If the server breaks off, or sends more bytes: no more than ``size`` are written.
+    """
     with _ask(url) as response:
         response.raise_for_status()
-        size = int(response.headers.get("content-length", 0)) or None
         name = url.rpartition("/")[2]
         with (
             open(output_file, "wb") as file,
             progress_bar(desc=name, total=size, unit="B", unit_scale=True) as bar,
         ):
-            for chunk in response.iter_content(1 << 16):
+            for chunk in response.iter_content(CHUNK):
+                if file.tell() + len(chunk) > size:
+                    raise OSError(f"more than the {size:,} bytes of the file")
                 file.write(chunk)
                 bar.update(len(chunk))
+            file.flush()
+            os.fsync(file.fileno())  # before the renaming, or a power cut leaves an empty file
 
 
 def _ask(url: str) -> requests.Response:

@@ -18,11 +18,14 @@ import gzip
 import math
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 
+from nnscratch.datasets.folders import find_file
+
 Array = np.ndarray
+Arrays = tuple[Array, Array, Array, Array]
 
 TRAIN_IMAGES = "train-images-idx3-ubyte.gz"
 TRAIN_LABELS = "train-labels-idx1-ubyte.gz"
@@ -32,12 +35,22 @@ FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 
 UNSIGNED_BYTE = 8
 SIDE = 28
+IMAGE, LABEL = (SIDE, SIDE), ()  # one of what a file holds many of
+MOST = 300_000  # images in a file; the largest known set of digits, EMNIST's, has 280,000
 CLASSES = 10
 CHUNK = 1 << 20
 ADVICE = "Replace it with a fresh copy of the official file, or take it away."
 
 
-def read_folder(folder: Path) -> tuple[Array, Array, Array, Array] | None:
+class ByteStream(Protocol):
+    """An open file, gzip file or member of a zip archive."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes, none only at the end."""
+        ...
+
+
+def read_folder(folder: Path) -> Arrays | None:
     """The four arrays of the four files in ``folder``, each gzipped or raw (without ``.gz``).
 
     Returns
@@ -51,7 +64,7 @@ def read_folder(folder: Path) -> tuple[Array, Array, Array, Array] | None:
         If it has some of the files but not all (a copy that was interrupted, most likely), or
         a file is damaged; see `read`.
     """
-    found = {name: _gzipped_or_raw(folder, name) for name in FILES}
+    found = {name: find_file(folder, name, name.removesuffix(".gz")) for name in FILES}
     missing = [name for name, path in found.items() if path is None]
     if len(missing) == len(FILES):
         return None
@@ -65,64 +78,65 @@ def read_folder(folder: Path) -> tuple[Array, Array, Array, Array] | None:
     return *train, *test
 
 
-def _gzipped_or_raw(folder: Path, name: str) -> Path | None:
-    for path in (folder / name, folder / name.removesuffix(".gz")):
-        if path.is_file():
-            return path
-    return None
-
-
 def read_pair(images_path: Path, labels_path: Path) -> tuple[Array, Array]:
     """Images (N, 28, 28, 1) and labels (N,), both uint8, that belong together.
 
     Raises
     ------
     ValueError
-        If the images are not 28 x 28, there are none, a label is over 9, the two counts differ,
-        or a file is damaged (see `read`).
+        If a file is damaged (see `read`), or the two do not fit (see `check_pair`).
     """
-    images, labels = read(images_path, dimensions=3), read(labels_path, dimensions=1)
-    if images.shape[1:] != (SIDE, SIDE) or len(images) == 0:
-        raise ValueError(
-            f"{images_path} holds {_product(images.shape)} pixels; "
-            f"expected at least one image of {SIDE} x {SIDE}. {ADVICE}"
-        )
+    return check_pair(
+        read(images_path, IMAGE), read(labels_path, LABEL), f"{images_path}", f"{labels_path}"
+    )
+
+
+def check_pair(
+    images: Array, labels: Array, images_place: str, labels_place: str
+) -> tuple[Array, Array]:
+    """The images with an axis for their channel, and the labels.
+
+    Raises
+    ------
+    ValueError
+        If the two counts differ, or a label is over 9.
+    """
     if len(images) != len(labels):
         raise ValueError(
-            f"{labels_path} holds {len(labels):,} labels for the {len(images):,} images of "
-            f"{images_path.name}; expected one label for each image. {ADVICE}"
+            f"{labels_place} holds {len(labels):,} labels for the {len(images):,} images of "
+            f"{images_place}; expected one label for each image. {ADVICE}"
         )
     if labels.max() >= CLASSES:
         raise ValueError(
-            f"{labels_path} holds the label {labels.max()}; "
+            f"{labels_place} holds the label {labels.max()}; "
             f"expected classes 0 to {CLASSES - 1} only. {ADVICE}"
         )
     return images[..., np.newaxis], labels
 
 
-def read(path: Path, dimensions: int) -> Array:
+def read(path: Path, item: tuple[int, ...]) -> Array:
     """Read one IDX file of unsigned bytes; a name ending in ``.gz`` is unzipped on the way.
 
     Parameters
     ----------
     path : Path
-    dimensions : int
-        How many the file must have: 3 for images (N, H, W), 1 for labels (N,).
+    item : tuple of int
+        What the file holds many of: `IMAGE`, (28, 28), or `LABEL`, ().
 
     Returns
     -------
-    uint8 array of the shape in the header
+    uint8 array (N, *item)
 
     Raises
     ------
     ValueError
-        If the magic number is another, the file holds fewer or more bytes than its header
-        promises, or gzip cannot read it.
+        If the magic number is another, the header promises another shape or more than `MOST`
+        items, the file holds fewer or more bytes than that, or gzip cannot read it.
     """
-    zipped = path.suffix == ".gz"
+    zipped = path.suffix.lower() == ".gz"
     try:
         with gzip.open(path, "rb") if zipped else path.open("rb") as file:
-            return _read_stream(file, path, dimensions)
+            return read_items(file, _shape(file, path, 1 + len(item)), item, f"{path}")
     # A cut gzip ends in EOFError; wrong bytes inside end in either of the other two.
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(
@@ -131,8 +145,8 @@ def read(path: Path, dimensions: int) -> Array:
         ) from error
 
 
-def _read_stream(file: BinaryIO | gzip.GzipFile, path: Path, dimensions: int) -> Array:
-    """The array in an open file; ``path`` is there for the error messages."""
+def _shape(file: ByteStream, path: Path, dimensions: int) -> tuple[int, ...]:
+    """The shape in the header of an open file."""
     header = file.read(4 + 4 * dimensions)
     magic = bytes((0, 0, UNSIGNED_BYTE, dimensions))
     if len(header) < 4 + 4 * dimensions or header[:4] != magic:
@@ -140,21 +154,40 @@ def _read_stream(file: BinaryIO | gzip.GzipFile, path: Path, dimensions: int) ->
             f"{path} begins with the {len(header)} bytes {header.hex(' ', 4) or '(none)'}; "
             f"expected an IDX header that begins with the magic number {magic.hex()}. {ADVICE}"
         )
-    shape = tuple(int(n) for n in np.frombuffer(header, ">u4", offset=4))
-    size = math.prod(shape)  # a Python integer, which cannot overflow
+    return tuple(int(n) for n in np.frombuffer(header, ">u4", offset=4))
+
+
+def read_items(
+    file: ByteStream, shape: tuple[int, ...], item: tuple[int, ...], place: str
+) -> Array:
+    """The rest of an open file, which must be the bytes of ``shape``, many of ``item``.
+
+    Raises
+    ------
+    ValueError
+        If ``shape`` is another or holds more than `MOST` items, which is said before anything is
+        read, or there are fewer or more bytes. ``place`` stands in the sentence.
+    """
+    if shape[1:] != item or not 1 <= shape[0] <= MOST:
+        kind = f"images of {SIDE} x {SIDE}" if item else "labels"
+        raise ValueError(
+            f"{place} promises {_product(shape)} bytes in its header; "
+            f"expected 1 to {MOST:,} {kind}. {ADVICE}"
+        )
+    size = math.prod(shape)
     # One byte more than promised is asked for, so that a file that is too long is noticed, and
     # gzip reads on to its checksum.
     content = _read_at_most(file, size + 1)
     if len(content) != size:
         found = f"{len(content):,}" if len(content) < size else "more"
         raise ValueError(
-            f"{path} promises {_product(shape)} bytes in its header; expected exactly "
+            f"{place} promises {_product(shape)} bytes in its header; expected exactly "
             f"these, found {found}. {ADVICE}"
         )
     return np.frombuffer(content, np.uint8).reshape(shape)
 
 
-def _read_at_most(file: BinaryIO | gzip.GzipFile, size: int) -> bytearray:
+def _read_at_most(file: ByteStream, size: int) -> bytearray:
     """Read ``size`` bytes or to the end, chunk by chunk.
 
     So memory grows with what is there; ``file.read(size)`` would allocate what the header claims.

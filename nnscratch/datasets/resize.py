@@ -6,6 +6,30 @@ import numpy as np
 
 Array = np.ndarray
 
+FEW = 256  # images at a time
+
+
+def to_unit_interval(images: Array, size: int) -> Array:
+    """Bytes 0 to 255 as float32 in [0, 1], ``size`` x ``size`` pixels each.
+
+    A few images at a time, so that the whole never stands in memory at its old size in float32.
+
+    Parameters
+    ----------
+    images : uint8 array (N, H, W, C)
+    size : int
+
+    Returns
+    -------
+    float32 array (N, size, size, C)
+    """
+    x = np.empty((len(images), size, size, images.shape[3]), np.float32)
+    for start in range(0, len(x), FEW):
+        few = images[start : start + FEW].astype(np.float32)
+        few /= 255
+        x[start : start + FEW] = few if images.shape[1] == size else resize(few, size)
+    return x
+
 
 def resize(x: Array, size: int) -> Array:
     """Resize images to ``size`` x ``size``, bilinearly, with half-pixel centres.
@@ -35,9 +59,9 @@ def resize(x: Array, size: int) -> Array:
     check_size(size)
     y = np.empty((len(x), size, size, x.shape[3]), x.dtype)
     # A few images at a time: what is computed in between then stays in the processor's cache.
-    for start in range(0, len(x), 256):
-        rows = _stretch(x[start : start + 256], 1, size)  # (n, size, W, C)
-        y[start : start + 256] = _stretch(rows, 2, size)  # (n, size, size, C)
+    for start in range(0, len(x), FEW):
+        rows = _stretch(x[start : start + FEW], 1, size)  # (n, size, W, C)
+        y[start : start + FEW] = _stretch(rows, 2, size)  # (n, size, size, C)
     return y
 
 

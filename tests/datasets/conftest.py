@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nnscratch import datasets
-from nnscratch.datasets import fetch
+from nnscratch.datasets import fetch, folders
 
 # Read before `isolated` takes it away.
 OFFICIAL = os.environ.get("NNSCRATCH_DATA")
@@ -20,7 +20,7 @@ def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setattr(datasets, "DEBIAN_FASHION_MNIST", tmp_path / "no-debian")
-    monkeypatch.setattr(datasets, "_said", set())
+    monkeypatch.setattr(folders, "_said", set())
     monkeypatch.setattr(fetch, "_silent", set())
     monkeypatch.setattr(fetch, "_failed", {})
     for name in ("MNIST", "FASHION_MNIST", "CIFAR10"):

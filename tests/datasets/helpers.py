@@ -6,8 +6,8 @@ import gzip
 import hashlib
 import struct
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -44,8 +44,11 @@ def write_files(folder: Path, files: dict[str, bytes]) -> None:
 
 def small_remote(remote: fetch.Remote, files: dict[str, bytes], *mirrors: str) -> fetch.Remote:
     """``remote`` with these files to download, from these mirrors."""
-    hashes = {name: f"sha256:{hashlib.sha256(b).hexdigest()}" for name, b in files.items()}
-    return remote._replace(mirrors=mirrors, hashes=hashes)
+    known = {
+        name: fetch.File(len(content), f"sha256:{hashlib.sha256(content).hexdigest()}")
+        for name, content in files.items()
+    }
+    return remote._replace(mirrors=mirrors, files=known)
 
 
 class Server:
@@ -58,9 +61,14 @@ class Server:
 
 @contextmanager
 def serving(
-    files: dict[str, bytes], sent: float = 1.0, stalls: bool = False, slowly: float = 0.0
+    files: Mapping[str, bytes | Callable[[], Iterable[bytes]]],
+    sent: float = 1.0,
+    stalls: bool = False,
+    slowly: float = 0.0,
 ) -> Iterator[Server]:
     """Serve ``files`` on 127.0.0.1, and status 404 for the rest.
+
+    A function in place of a file's content gives its chunks; no length is announced then.
 
     Of each file the share ``sent`` is sent, then the connection breaks off or, if it ``stalls``,
     says nothing more; the first byte comes ``slowly`` seconds late.
@@ -74,11 +82,18 @@ def serving(
             if name not in files:
                 self.send_error(404)
                 return
+            content = files[name]
             self.send_response(200)
-            self.send_header("Content-Length", str(len(files[name])))
+            if callable(content):
+                self.end_headers()
+                with suppress(ConnectionError):  # whoever asked has heard enough
+                    for chunk in content():
+                        self.wfile.write(chunk)
+                return
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             over.wait(slowly)
-            self.wfile.write(files[name][: int(sent * len(files[name]))])
+            self.wfile.write(content[: int(sent * len(content))])
             if stalls:
                 self.wfile.flush()
                 over.wait()

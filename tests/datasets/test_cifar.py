@@ -18,7 +18,7 @@ def test_planes_become_channels(tmp_path):
     green = bytes([7] * 1024)
     blue = bytes(992) + bytes([200] * 32)
     (tmp_path / "b.bin").write_bytes(bytes([4]) + red + green + blue)
-    images, labels = cifar.read(tmp_path / "b.bin")
+    _, images, labels, _ = cifar.read(tmp_path / "b.bin")
     assert images.shape == (1, 32, 32, 3)
     assert images.flags.c_contiguous
     assert labels.tolist() == [4]
@@ -62,7 +62,7 @@ def test_folder_takes_all_batches_in_order(tmp_path, inner):
     (folder / "data_batch_3.bin").write_bytes(record(3))
     (folder / "data_batch_1.bin").write_bytes(record(1) + record(2))
     (folder / "test_batch_first1000.bin").write_bytes(record(9))
-    x_train, y_train, x_test, y_test = cifar.read_folder(tmp_path)
+    x_train, y_train, x_test, y_test = cifar.read_folder(folder).arrays
     assert y_train.tolist() == [1, 2, 3]
     assert y_test.tolist() == [9]
     assert x_train.shape == (3, 32, 32, 3)
@@ -88,7 +88,7 @@ def test_public_function(tmp_path, monkeypatch):
     assert d.x_train.dtype == np.float32
     assert d.y_train.dtype == np.int64
     assert d.x_train.max() <= 1
-    assert d.source == "part of CIFAR-10, 2 + 1 images from NNSCRATCH_DATA"
+    assert d.source == "unknown images in CIFAR-10's format, 2 + 1 images from NNSCRATCH_DATA"
 
 
 def test_has_no_embedded_subset():

@@ -25,7 +25,7 @@ def header(*shape, magic=IMAGE_MAGIC):
 @pytest.mark.parametrize("name", ["images", "images.gz"])
 def test_reads_what_the_format_says(tmp_path, name):
     content = header(2, 2, 3) + bytes(range(12))
-    images = idx.read(write(tmp_path, name, content), dimensions=3)
+    images = idx.read(write(tmp_path, name, content), item=(2, 3))
     assert images.dtype == np.uint8
     assert images.tolist() == [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 10, 11]]]
 
@@ -35,7 +35,7 @@ def test_writes_what_it_reads_and_the_same_bytes_each_time(tmp_path, shape):
     array = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     for name in ("a.gz", "b.gz"):
         idx.write(tmp_path / name, array)
-    np.testing.assert_array_equal(idx.read(tmp_path / "a.gz", len(shape)), array)
+    np.testing.assert_array_equal(idx.read(tmp_path / "a.gz", shape[1:]), array)
     assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
 
 
@@ -55,7 +55,7 @@ def test_writes_what_it_reads_and_the_same_bytes_each_time(tmp_path, shape):
 def test_says_what_is_wrong_with_a_file(tmp_path, suffix, content, words):
     path = write(tmp_path, "train-images-idx3-ubyte" + suffix, content)
     with pytest.raises(ValueError, match=words) as error:
-        idx.read(path, dimensions=3)
+        idx.read(path, idx.IMAGE)
     assert str(path) in str(error.value)
     assert "Replace it with a fresh copy" in str(error.value)
 
@@ -88,25 +88,42 @@ def test_damaged_gzip(tmp_path, damage):
     path = tmp_path / "train-images-idx3-ubyte.gz"
     path.write_bytes(damage(gzip.compress(idx_images(20))))
     with pytest.raises(ValueError, match=r"ubyte\.gz is not a whole gzip file .*Replace it"):
-        idx.read(path, dimensions=3)
+        idx.read(path, idx.IMAGE)
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-@pytest.mark.parametrize("shape", [(2**32 - 1, 2**32 - 1, 2**32 - 1), (4_000_000, 28, 28)])
-def test_a_boastful_header_costs_no_memory(tmp_path, suffix, shape):
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        (
+            (2**32 - 1, 2**32 - 1, 2**32 - 1),
+            r"promises .*; expected 1 to 300,000 images of 28 x 28",
+        ),
+        ((300_001, 28, 28), r"promises .*; expected 1 to 300,000 images of 28 x 28"),
+        ((300_000, 28, 28), r"promises .* found 1,000"),
+    ],
+)
+def test_a_boastful_header_costs_no_memory(tmp_path, suffix, shape, words):
     path = write(tmp_path, "images" + suffix, header(*shape) + bytes(1000))
     tracemalloc.start()
-    with pytest.raises(ValueError, match=r"promises .* found 1,000"):
-        idx.read(path, dimensions=3)
+    with pytest.raises(ValueError, match=words):
+        idx.read(path, idx.IMAGE)
     assert tracemalloc.get_traced_memory()[1] < 10 * idx.CHUNK
     tracemalloc.stop()
+
+
+def test_another_shape_is_refused_before_anything_is_unpacked(tmp_path, monkeypatch):
+    path = write(tmp_path, "images.gz", header(2**32 - 1, 2**32 - 1, 2**32 - 1) + bytes(10**6))
+    monkeypatch.setattr(idx, "_read_at_most", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(ValueError, match="expected 1 to 300,000 images"):
+        idx.read(path, idx.IMAGE)
 
 
 def test_a_gzip_that_unpacks_to_far_more_than_promised(tmp_path):
     path = write(tmp_path, "images.gz", idx_images(1) + bytes(100_000_000))
     tracemalloc.start()
     with pytest.raises(ValueError, match="found more"):
-        idx.read(path, dimensions=3)
+        idx.read(path, idx.IMAGE)
     assert tracemalloc.get_traced_memory()[1] < 10 * idx.CHUNK
     tracemalloc.stop()
 
@@ -114,10 +131,10 @@ def test_a_gzip_that_unpacks_to_far_more_than_promised(tmp_path):
 @pytest.mark.parametrize(
     ("images", "labels", "words"),
     [
-        (idx_images(5), idx_labels(4), "4 labels for the 5 images of images"),
+        (idx_images(5), idx_labels(4), "4 labels for the 5 images of .*images"),
         (idx_images(2), header(2, magic=LABEL_MAGIC) + b"\x03\x0a", "the label 10; .*0 to 9"),
-        (header(2, 28, 27) + bytes(2 * 28 * 27), idx_labels(2), "2 x 28 x 27 .*of 28 x 28"),
-        (header(0, 28, 28), idx_labels(0), "0 x 28 x 28 .*at least one image"),
+        (header(2, 28, 27) + bytes(2 * 28 * 27), idx_labels(2), "2 x 28 x 27 .*images of 28 x 28"),
+        (header(0, 28, 28), idx_labels(0), "0 x 28 x 28 .*expected 1 to 300,000 images"),
     ],
 )
 def test_images_and_labels_must_fit(tmp_path, images, labels, words):

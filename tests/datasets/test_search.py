@@ -33,7 +33,7 @@ def test_user_folder(user_folder, capsys, raw, data):
     d = datasets.mnist(data=data)
     assert len(d.x_train) == 11
     assert d.name == "MNIST"
-    assert d.source == "part of MNIST, 11 + 10 images from NNSCRATCH_DATA"
+    assert d.source == "unknown images in MNIST's format, 11 + 10 images from NNSCRATCH_DATA"
     assert capsys.readouterr().err == ""
 
 
