@@ -16,7 +16,7 @@ from exercises.common import Page, Settings, mnist28, mnist32, publish, run_as_s
 from exercises.ex07_vae import FEW, recipe, vae
 from exercises.trained import Recipe, train
 from nnscratch.losses import binary_crossentropy
-from nnscratch.models import NegativeELBO, elbo_terms
+from nnscratch.models import VAE, NegativeELBO, elbo_terms
 from nnscratch.plotting import new_figure
 from nnscratch.training import Array
 
@@ -42,6 +42,12 @@ def image_sets(settings: Settings) -> dict[str, tuple[Array, Array]]:
     }
 
 
+def nats(model: VAE, x: Array, rng: np.random.Generator) -> dict[str, float]:
+    """The negative ELBO of images, in nats an image, and its two parts."""
+    parts = elbo_terms(model, x, rng, binary_crossentropy)
+    return parts | {"negative_elbo": parts["reconstruction"] + parts["kl"]}
+
+
 def run(settings: Settings) -> None:
     """Train at both sizes and compare."""
     print("Exercise 7c: the VAE in nats", flush=True)
@@ -55,8 +61,7 @@ def run(settings: Settings) -> None:
             (x_train, x_train), (x_test[:FEW], x_test[:FEW]),
         )  # fmt: skip
         rng = np.random.default_rng(0)
-        numbers[name] = elbo_terms(model, x_test, rng, binary_crossentropy)
-        numbers[name]["negative_elbo"] = numbers[name]["reconstruction"] + numbers[name]["kl"]
+        numbers[name] = nats(model, x_test, rng)
 
     figure = new_figure(6.5, 3.2, "Negative ELBO of the VAE with two latents, test images")
     axis = figure.subplots()
