@@ -87,6 +87,11 @@ def write_report(
     return path
 
 
+def _text(value: object) -> str:
+    """What came from a file or from the machine, as text that cannot become markup."""
+    return escape(str(value))
+
+
 def _read(folder: Path, name: str) -> Record:
     try:
         return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
@@ -113,17 +118,18 @@ def _contents(exercises: Exercises, records: Mapping[str, Record], with_explorer
     lines = ['<li><a href="#explorer">Latent explorer</a></li>'] if with_explorer else []
     for module, names in exercises:
         figures = "".join(
-            f'<li><a href="#{name}">{escape(records[name]["title"])}</a></li>' for name in names
+            f'<li><a href="#{escape(name)}">{_text(records[name]["title"])}</a></li>'
+            for name in names
         )
         lines.append(
-            f'<li><a href="#exercise-{short_name(module)}">{_heading(module)}</a>'
+            f'<li><a href="#exercise-{escape(short_name(module))}">{_heading(module)}</a>'
             f"<ul>{figures}</ul></li>"
         )
     return "\n".join(lines)
 
 
 def _heading(module: ModuleType) -> str:
-    return escape(first_line(module).rstrip("."))
+    return _text(first_line(module).rstrip("."))
 
 
 def _warning(records: Mapping[str, Record]) -> str:
@@ -139,15 +145,16 @@ def _facts(
     exercises: Exercises, records: Mapping[str, Record], seconds: Mapping[str, float]
 ) -> str:
     """What was run, on which data, how long and where."""
-    parts = [part for r in records.values() for part in re.split(r" · | and |\n", r["stamp"])]
+    stamps = (str(record["stamp"]) for record in records.values())
+    parts = [part for stamp in stamps for part in re.split(r" · | and |\n", stamp)]
     named = dict.fromkeys(part for part in parts if re.search(r"\d \+ \d", part))
     sources = [s for s in named if not s.startswith(tuple(f"{other}," for other in named))]
     seeds = dict.fromkeys(str(record["settings"]["seed"]) for record in records.values())
     facts = {
         "Figures": f"{len(records)}, from {len(exercises)} exercises",
-        "Data": "<br>".join(map(escape, sources)),
-        "Seed": ", ".join(seeds),
-        "Machine": escape(machine()),
+        "Data": "<br>".join(map(_text, sources)),
+        "Seed": _text(", ".join(seeds)),
+        "Machine": _text(machine()),
     }
     if seconds:
         took = in_words(sum(seconds.values()))
@@ -175,7 +182,7 @@ def machine() -> str:
 
 
 def _section(module: ModuleType, figures: str, known: set[str], seconds: float | None) -> str:
-    name = short_name(module)
+    name = escape(short_name(module))
     text = (module.__doc__ or "").partition("\n")[2]
     took = "" if seconds is None else f" took {in_words(seconds) if seconds >= 2 else 'a moment'}"
     return (
@@ -197,13 +204,13 @@ def prose(text: str, known: set[str]) -> str:
 
 
 def _figure(path: Path, record: Record) -> str:
-    say = {key: escape(str(value)) for key, value in record.items()}
+    say = {key: _text(value) for key, value in record.items()}
     png = path.read_bytes()
     width, height = Image.open(io.BytesIO(png)).size
-    first_sentence = re.split(r"(?<=[.!?])\s", record["caption"])[0]
-    alt = escape(f"{record['title']}. {first_sentence}")
+    first_sentence = re.split(r"(?<=[.!?])\s", str(record["caption"]))[0]
+    alt = _text(f"{record['title']}. {first_sentence}")
     answers = "".join(
-        f"<dt>{escape(question)}</dt><dd>{escape(answer)}</dd>"
+        f"<dt>{_text(question)}</dt><dd>{_text(answer)}</dd>"
         for question, answer in record["answers"]
     )
     return f"""<article id="{say["name"]}">
@@ -218,7 +225,7 @@ def _figure(path: Path, record: Record) -> str:
 <div class="theirs"><h4>The report printed</h4><p>{say["theirs"]}</p></div>
 </figcaption>
 </figure>
-<p class="stamp">{say["stamp"]} · {record["runtime_seconds"]} s</p>
+<p class="stamp">{say["stamp"]} · {say["runtime_seconds"]} s</p>
 {numbers_table(record["numbers"])}
 </article>"""
 
@@ -229,10 +236,10 @@ def _compared(record: Record) -> str:
     for what, theirs, ours in MEASURED.get(record["name"], ()):
         try:
             here = ours(record["numbers"])
-        except (KeyError, TypeError):
+        except (LookupError, TypeError, ValueError, AttributeError):
             continue  # other data have other numbers (of images, or the best beta), or lack some
-        rows.append(f'<tr><th scope="row">{escape(what)}</th>'
-                    f"<td>{escape(here)}</td><td>{escape(theirs)}</td></tr>")  # fmt: skip
+        rows.append(f'<tr><th scope="row">{_text(what)}</th>'
+                    f"<td>{_text(here)}</td><td>{_text(theirs)}</td></tr>")  # fmt: skip
     if not rows:
         return ""
     head = '<tr><td></td><th scope="col">here</th><th scope="col">report</th></tr>'
@@ -246,9 +253,9 @@ def numbers_table(numbers: Record) -> str:
         values = value if isinstance(value, list) else [value]
         if len(values) <= FEW and not any(isinstance(v, list | dict) for v in values):
             text = ", ".join(str(_short(v)) for v in values)
-            rows.append(f'<tr><th scope="row">{escape(name)}</th><td>{escape(text)}</td></tr>')
+            rows.append(f'<tr><th scope="row">{_text(name)}</th><td>{_text(text)}</td></tr>')
         else:
-            lists.append(escape(f"{name} = {json.dumps(_short(value), ensure_ascii=False)}\n"))
+            lists.append(_text(f"{name} = {json.dumps(_short(value), ensure_ascii=False)}\n"))
     table = f'<div class="wide"><table>{"".join(rows)}</table></div>' if rows else ""
     long = f'<pre tabindex="0">{"".join(lists)}</pre>' if lists else ""
     return f"<details><summary>All numbers</summary>{table}{long}</details>"

@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import re
+import shutil
 import types
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -160,6 +161,41 @@ def test_text_cannot_become_markup(tmp_path):
     assert picture["alt"].startswith(evil)
 
 
+EVIL = "<script>alert('x')</script><b class=\"x\">&amp;"
+
+
+def poisoned(value):
+    """``value`` with evil words in the place of everything that is no container."""
+    if isinstance(value, dict):
+        return {f"{key}{EVIL}": poisoned(v) for key, v in value.items()}
+    return [poisoned(v) for v in value] if isinstance(value, list) else EVIL
+
+
+@pytest.mark.parametrize("name", ["ex03_table1", "ex06_table", "ex07_comparison", "ex08_table"])
+def test_nothing_in_the_json_of_a_figure_can_become_markup(tmp_path, name):
+    """Not the numbers either, nor the seed, nor the runtime, nor what is compared."""
+    record = json.loads((GALLERY / f"{name}.json").read_text(encoding="utf-8"))
+    for key, value in record.items():
+        if key == "settings":
+            record[key] = {k: EVIL for k in value}
+        elif key in ("numbers", "answers"):
+            record[key] = poisoned(value)
+        else:
+            record[key] = f"1 + 2 {EVIL}"
+    record["numbers"] |= dict.fromkeys(
+        json.loads((GALLERY / f"{name}.json").read_text(encoding="utf-8"))["numbers"], EVIL
+    )
+    (tmp_path / f"{name}.json").write_text(json.dumps(record), encoding="utf-8")
+    shutil.copy(GALLERY / f"{name}.png", tmp_path)
+    module = types.ModuleType("exercises.one", f"Evil {EVIL}.\n\n{EVIL} and `{EVIL}`.")
+    text = write_report(tmp_path, [(module, [name])], {"one": 3.0}).read_text(encoding="utf-8")
+    read = Reader(text)
+    assert not read.all("b")
+    assert len(read.all("script")) == 1
+    assert "<script>alert" not in text
+    assert text.count(html.escape(EVIL)) > 12
+
+
 def test_names_in_the_explorer_cannot_become_markup(explorer):
     evil = "</script><b>"
     plane = replace(explorer.planes[0], name=evil, text=evil, stamp=evil)
@@ -249,6 +285,12 @@ def test_square_contains_the_codes_and_is_one():
     np.testing.assert_allclose(*(high - low))
     low, high = square_around(np.zeros((5, 2)))  # of a net that died
     assert (high - low).tolist() == [2, 2]
+
+
+def test_pixels_are_clipped_and_rounded_to_the_nearest_grey():
+    pixels = np.array([-0.1, 0, 0.4 / 255, 0.6 / 255, 254.4 / 255, 254.6 / 255, 1, 1.1])
+    assert to_bytes(pixels).tolist() == [0, 0, 0, 1, 254, 255, 255, 255]
+    assert to_bytes(pixels).dtype == np.uint8
 
 
 def test_blend_is_bilinear_interpolation():

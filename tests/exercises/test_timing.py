@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -32,16 +32,32 @@ def test_a_machine_half_as_fast_takes_twice_as_long(tmp_path, monkeypatch):
     timing.keep(tmp_path, "full", 4.0, {"a": 60.04, "b": 30.0, "c": 1000.0})
     monkeypatch.setattr(timing, "GALLERY", tmp_path)
     assert timing.estimate("full", 8.0, ["a", "b"]) == pytest.approx(180)
+    assert timing.read("full") == {"step_ms": 4.0, "seconds": {"a": 60.0, "b": 30.0, "c": 1000.0}}
+    assert timing.estimate("full", 4.0, ["a", "a new one"]) == pytest.approx(60)
 
 
-def test_a_step_is_timed():
-    ms = timing.step_ms()
-    assert 0.1 < ms < 60_000
+def test_a_step_is_timed(monkeypatch):
+    """By a clock of its own; a round in which the machine was busy does not count."""
+    rounds = [1.0, 1.0, 9.0, 1.0, 2.0, 2.0, 2.0]  # seconds for all steps of each
+    ticks = iter([tick for seconds in rounds for tick in (5.0, 5.0 + seconds)])
+    monkeypatch.setattr(timing, "ROUNDS", len(rounds))
+    monkeypatch.setattr(timing, "STEPS", 2)
+    monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    monkeypatch.setattr(timing, "BATCH", 2)
+    assert timing.step_ms() == pytest.approx(1000 * 2.0 / 2)
+    assert next(ticks, None) is None
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(41.2, "41 seconds"), (840, "14 minutes"), (89.9, "90 seconds"), (5400, "1.5 hours")],
+    [
+        (41.2, "41 seconds"),
+        (840, "14 minutes"),
+        (89.9, "90 seconds"),
+        (90, "2 minutes"),
+        (5399, "90 minutes"),
+        (5400, "1.5 hours"),
+    ],
 )
 def test_times_in_words(seconds, words):
     assert timing.in_words(seconds) == words
