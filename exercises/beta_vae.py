@@ -37,6 +37,7 @@ from nnscratch.layers.base import Layer
 from nnscratch.losses import gaussian_kl, mse
 from nnscratch.models import VAE, Autoencoder, NegativeELBO, elbo_terms
 from nnscratch.plotting import new_figure
+from nnscratch.randomness import stream
 from nnscratch.training import Array, History, predict
 
 LATENT = 64
@@ -149,7 +150,7 @@ def trained_vae(settings: Settings, beta: float, long: bool = False) -> tuple[VA
     loss, watched = RecordedELBO(model, kl_weight(beta)), data.x_test[:WATCHED]
 
     def measure() -> dict[str, float]:
-        return loss.take() | elbo_terms(model, watched, np.random.default_rng(0))
+        return loss.take() | elbo_terms(model, watched, stream(0, "beta-VAE", "elbo"))
 
     history = train(
         settings, f"vae-64-beta-{beta:g}-{how.epochs}", model, loss, how,
@@ -162,7 +163,7 @@ def trained_vae(settings: Settings, beta: float, long: bool = False) -> tuple[VA
 @functools.cache
 def prior_codes(settings: Settings) -> Array:
     """Codes from N(0, I), the same for every model."""
-    rng = np.random.default_rng([settings.seed, LATENT])
+    rng = stream(settings.seed, "codes of the prior")
     return rng.standard_normal((SAMPLES, LATENT), np.float32)
 
 
@@ -205,7 +206,7 @@ def run(settings: Settings) -> None:
     started = time.perf_counter()
     (model, stamp), data = trained_ae(settings), mnist28(settings)
     codes = predict(model.encoder, data.x_train)
-    rng = np.random.default_rng([settings.seed, LATENT, 1])
+    rng = stream(settings.seed, "codes of the fitted normal")
     fitted = rng.multivariate_normal(codes.mean(axis=0), np.cov(codes.T), SAMPLES, method="eigh")
     samples = {
         "N(0, I)": predict(model.decoder, prior_codes(settings)),

@@ -35,6 +35,7 @@ from exercises.common import Page, Settings, mnist28, publish, run_as_script, te
 from nnscratch.metrics import active_units
 from nnscratch.models import VAE
 from nnscratch.plotting import label_losses, new_figure
+from nnscratch.randomness import stream
 from nnscratch.training import Array, History, predict
 
 LAST = 0.2  # share of the training over which the slope of the KL is taken
@@ -82,7 +83,7 @@ def encode(settings: Settings, model: VAE, x: Array) -> tuple[Array, Array, Arra
     """mu, logvar and one sampled code z (N, d) of each image."""
     parts = [model.encode(x[start : start + 500]) for start in range(0, len(x), 500)]
     mu, logvar = (np.concatenate(part) for part in zip(*parts, strict=True))
-    rng = np.random.default_rng([settings.seed, LATENT, 2])
+    rng = stream(settings.seed, "sampled codes")
     return mu, logvar, mu + np.exp(logvar / 2) * rng.standard_normal(mu.shape, np.float32)
 
 

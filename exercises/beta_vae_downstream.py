@@ -22,6 +22,7 @@ from exercises.common import Page, Settings, mnist28, publish, run_as_script
 from exercises.ex07_vae import means
 from nnscratch.metrics import linear_probe, nearest_neighbour_labels, pca
 from nnscratch.plotting import new_figure
+from nnscratch.randomness import stream
 from nnscratch.training import Array, predict
 
 FEW = (100, 1000)  # labels, besides all
@@ -50,7 +51,7 @@ def codes(settings: Settings) -> dict[str, tuple[Array, Array]]:
 @functools.cache
 def accuracies(settings: Settings) -> Accuracies:
     """Test accuracy of both users: by user, code and number of labels, one entry a draw."""
-    data, rng = mnist28(settings), np.random.default_rng([settings.seed, 22])
+    data, rng = mnist28(settings), stream(settings.seed, "few labels")
     N = len(data.x_train)
     draws = {n: [rng.permutation(N)[:n] for _ in range(DRAWS)] for n in FEW if n < N}
     draws[N] = [np.arange(N)]

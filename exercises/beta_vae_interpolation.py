@@ -33,6 +33,7 @@ from nnscratch.datasets.resize import resize
 from nnscratch.layers import Sequential
 from nnscratch.metrics import paired_bootstrap
 from nnscratch.plotting import image_rows, new_figure
+from nnscratch.randomness import stream
 from nnscratch.training import Array, predict
 
 Pairs = tuple[tuple[int, int], ...]
@@ -143,7 +144,7 @@ def measured_walks(settings: Settings) -> dict[str, dict[str, Array]]:
         By walk, what `MEASURES` says; by time, ``mean_step`` (STEPS,) in Euclidean distance of the
         pixels and ``mean_confidence`` (STEPS + 1,). "cross-fade" mixes the pixels of both images.
     """
-    data, rng = mnist28(settings), np.random.default_rng([settings.seed, 20])
+    data, rng = mnist28(settings), stream(settings.seed, "ends of walks")
     walks = 50 if settings.quick else WALKS
     order = rng.integers(0, len(data.x_test), (2, 4 * walks))
     a, b = order[:, data.y_test[order[0]] != data.y_test[order[1]]][:, :walks]
@@ -177,7 +178,7 @@ def smoothness(settings: Settings) -> None:
     """The measured walks, and the report's first question about them."""
     started = time.perf_counter()
     walks = measured_walks(settings)
-    rng = np.random.default_rng([settings.seed, 21])
+    rng = stream(settings.seed, "bootstrap of walks")
     ae, vae = (walks[name] for name in walkers(settings))
     differences = {key: paired_bootstrap(vae[key], ae[key], rng) for key in MEASURES}
     count = len(ae["length"])

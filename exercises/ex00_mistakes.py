@@ -19,6 +19,7 @@ from nnscratch.gradcheck import Report, check_gradients, check_loss
 from nnscratch.gradcheck.cases import unsettle
 from nnscratch.layers import Conv2D, Dense, Flatten, Layer, MaxPooling2D, ReLU, Sequential
 from nnscratch.losses import softmax_crossentropy
+from nnscratch.randomness import stream
 
 Array = np.ndarray
 
@@ -187,7 +188,7 @@ def diagnose(model: Sequential, loss: Loss, words: str) -> Diagnosis:
     Random, for a mistake can hide behind a 0 and between equal numbers. Every part is checked
     alone, as what its neighbours do can hide a mistake as well.
     """
-    rng = np.random.default_rng(0)
+    rng = stream(0, "diagnosis")
     unsettle(model, rng)
     parts = [
         check_gradients(layer, rng.standard_normal((SAMPLES, *layer.input_shape)))

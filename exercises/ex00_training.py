@@ -19,6 +19,7 @@ from nnscratch.datasets import Dataset
 from nnscratch.datasets.resize import resize
 from nnscratch.layers import Sequential
 from nnscratch.losses import softmax_crossentropy
+from nnscratch.randomness import stream
 from nnscratch.training import predict
 
 Network = Callable[..., Sequential]
@@ -97,7 +98,7 @@ def digits(settings: Settings) -> Dataset:
 
 def train(model: Sequential, loss: Loss, data: Dataset, epochs: int, seed: list[int]) -> Outcome:
     """Gradient descent in full: forward, loss, backward, a step downhill."""
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "order of samples")
     order = np.concatenate([rng.permutation(len(data.x_train)) for _ in range(epochs)])
     batches = [order[batch] for batch in slices(len(order), BATCH)]
     steps: list[int] = []

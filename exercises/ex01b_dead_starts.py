@@ -19,6 +19,7 @@ from exercises.ex01_autoencoder import autoencoder, recipes
 from nnscratch.initializers import he_uniform
 from nnscratch.models import Autoencoder
 from nnscratch.plotting import new_figure
+from nnscratch.randomness import stream
 from nnscratch.training import Array
 
 KINDS = ("both numbers of the code alive", "one dead", "both dead")
@@ -34,13 +35,13 @@ def with_output_bias(seed: int) -> Autoencoder:
 
 
 def with_he_weights(seed: int) -> Autoencoder:
-    """He's weights instead of Glorot's, from the same random numbers."""
+    """He's weights instead of Glorot's."""
     model = autoencoder(seed)
     for number, half in enumerate((model.encoder, model.decoder)):
         for layer in half.layers:
             if layer.params:
                 layer.kernel_initializer = he_uniform  # type: ignore[attr-defined]
-        half.build(half.input_shape, np.random.default_rng([seed, number]), half.dtype)
+        half.build(half.input_shape, stream([seed, number], "weights of He"), half.dtype)
     return model
 
 

@@ -18,6 +18,7 @@ from exercises.ex02_latent_space import codes
 from exercises.measures import by_digit, ranked
 from nnscratch.metrics import nearest_neighbour_labels, silhouettes
 from nnscratch.plotting import DIGIT_COLORS, new_figure
+from nnscratch.randomness import stream
 from nnscratch.training import Array
 
 REPORT = np.array([81, 82, 34, 45, 41, 26, 36, 35, 20, 28])
@@ -135,7 +136,7 @@ def chance_level(y_train: Array, labels: Array, predicted: Array) -> dict[str, A
 def shuffled_hits(settings: Settings, train_codes: Array, z: Array, labels: Array) -> Array:
     """Right answers after shuffling which training image has which code, twenty times."""
     y_train = mnist32(settings).y_train
-    rng = np.random.default_rng(settings.seed)
+    rng = stream(settings.seed, "shuffled labels")
     nearest = nearest_neighbour_labels(train_codes, np.arange(len(y_train)), z)
     return np.array([(rng.permutation(y_train)[nearest] == labels).sum() for _ in range(20)])
 

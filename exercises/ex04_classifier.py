@@ -22,6 +22,7 @@ from exercises.trained import Recipe, train
 from nnscratch.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D, ReLU, Sequential
 from nnscratch.losses import softmax_crossentropy
 from nnscratch.plotting import DIGIT_COLORS, label_losses, new_figure
+from nnscratch.randomness import stream
 from nnscratch.training import Array, Data, History, predict
 
 REPORT_EPOCHS = (2, 10)
@@ -61,7 +62,7 @@ def recipe_for(settings: Settings) -> Recipe:
 def split(settings: Settings) -> tuple[Data, Data]:
     """The training images in two parts: to learn from, and a twelfth to validate on."""
     data = mnist32(settings)
-    order = np.random.default_rng(settings.seed).permutation(len(data.x_train))
+    order = stream(settings.seed, "validation split").permutation(len(data.x_train))
     learn, validate = np.split(order, [-(len(order) // 12)])
     return (data.x_train[learn], data.y_train[learn]), (
         data.x_train[validate],

@@ -32,6 +32,7 @@ from nnscratch.layers import (
 )
 from nnscratch.models import VAE, NegativeELBO, elbo_terms
 from nnscratch.plotting import image_rows, new_figure
+from nnscratch.randomness import stream
 from nnscratch.training import Array, History, predict
 
 LATENT = 2
@@ -93,7 +94,7 @@ def trained(settings: Settings) -> tuple[VAE, History, str]:
         return {
             f"{name} {part}": value
             for name, x in sets.items()
-            for part, value in elbo_terms(model, x, np.random.default_rng(0)).items()
+            for part, value in elbo_terms(model, x, stream(0, "elbo", name)).items()
         }
 
     history = train(

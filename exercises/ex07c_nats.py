@@ -18,6 +18,7 @@ from exercises.trained import Recipe, train
 from nnscratch.losses import binary_crossentropy
 from nnscratch.models import VAE, NegativeELBO, elbo_terms
 from nnscratch.plotting import new_figure
+from nnscratch.randomness import stream
 from nnscratch.training import Array
 
 PUBLISHED = (147, 155)  # VAEs with two latents on 28 x 28 MNIST, nats an image
@@ -60,7 +61,7 @@ def run(settings: Settings) -> None:
             settings, f"vae-2-nats-{name.replace(' ', '')}", model, loss, shorter(settings),
             (x_train, x_train), (x_test[:FEW], x_test[:FEW]),
         )  # fmt: skip
-        rng = np.random.default_rng(0)
+        rng = stream(0, "nats", "elbo")
         numbers[name] = nats(model, x_test, rng)
 
     figure = new_figure(6.5, 3.2, "Negative ELBO of the VAE with two latents, test images")

@@ -35,6 +35,7 @@ from nnscratch.map_inference import map_estimate
 from nnscratch.metrics import paired_bootstrap, pca, pca_reconstruct
 from nnscratch.models import VAE, NegativeELBO
 from nnscratch.plotting import image_rows, new_figure
+from nnscratch.randomness import stream
 from nnscratch.training import Array, Data, predict
 
 LATENT = 16
@@ -88,7 +89,7 @@ def training_pairs(clean: Array, rng: np.random.Generator | None) -> Data:
 def trained(settings: Settings, kl_weight: float, on_noise: bool = False) -> tuple[VAE, str]:
     """A VAE with 16 latents, and the stamp for figures; the control learns noisy -> clean."""
     data, model = mnist32(settings), vae(settings.seed)
-    training, rng = recipe(settings, kl_weight), np.random.default_rng([settings.seed, 8])
+    training, rng = recipe(settings, kl_weight), stream(settings.seed, "noise on training images")
     pairs = training_pairs(data.x_train, rng if on_noise else None)
     name = f"vae-{LATENT}-w{kl_weight:g}" + ("-control" if on_noise else "")
     train(
@@ -106,7 +107,7 @@ def clean_by_map(settings: Settings, model: VAE, x: Array, beta: float = BETA) -
     parts = []
     for start in range(0, len(x), 100):
         part = x[start : start + 100]
-        rng = np.random.default_rng([settings.seed, start])
+        rng = stream(settings.seed, "starts of MAP", start)
         starts = np.stack(
             [model.encode(part)[0], rng.standard_normal((len(part), LATENT), np.float32)]
         )
@@ -199,7 +200,7 @@ def table(settings: Settings) -> None:
     errors = {
         name: SIGNED * squared_errors(images, clean) for name, images in cleaned(settings).items()
     }
-    rng = np.random.default_rng(settings.seed)
+    rng = stream(settings.seed, "bootstrap of denoisers")
     best = f"MAP, w = {KL_WEIGHTS[0]:g}"
     intervals, differences = compared(errors, best, rng)
     figure = new_figure(8, 3.6, f"Denoising {len(clean):,} test digits: mean squared error")

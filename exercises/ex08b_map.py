@@ -20,6 +20,7 @@ from exercises.ex08_denoising import BETA, KL_WEIGHTS, LATENT, clean_by_map, tra
 from exercises.measures import SIGNED, squared_errors
 from nnscratch.map_inference import MapEstimate, map_estimate
 from nnscratch.plotting import image_rows, new_figure
+from nnscratch.randomness import stream
 from nnscratch.training import Array
 
 ITERATIONS, LEARNING_RATE = 1000, 1e-2
@@ -32,7 +33,7 @@ def searched(settings: Settings, solver: str = "adam") -> MapEstimate:
     """The MAP codes of the ten noisy digits, from one start each; says how long it took."""
     model, _ = trained(settings, KL_WEIGHTS[0])
     x = noisy(settings)[ten_digits(mnist32(settings))]
-    rng = np.random.default_rng([settings.seed, 12])
+    rng = stream(settings.seed, "starts to clean")
     starts = rng.standard_normal((1, 10, LATENT), np.float32)
     map_estimate(model.decoder, x, starts, BETA, iterations=2)  # compiles, if that is still to do
     started = time.perf_counter()
@@ -172,7 +173,7 @@ def inpainting_figure(settings: Settings) -> None:
     ten = ten_digits(mnist32(settings))
     clean = mnist32(settings).x_test[ten]
     model, stamp = trained(settings, KL_WEIGHTS[1])
-    rng = np.random.default_rng([settings.seed, 13])
+    rng = stream(settings.seed, "masks and starts to inpaint")
     masks = observed(clean.shape[1:], rng)
     starts = rng.standard_normal((5, 10, LATENT), np.float32)
     rows: list[tuple[str, Array]] = []

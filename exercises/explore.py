@@ -34,6 +34,7 @@ from exercises.measures import SIGNED
 from nnscratch import set_num_threads
 from nnscratch.datasets import Dataset
 from nnscratch.layers import Sequential
+from nnscratch.randomness import stream
 from nnscratch.training import Array, predict
 
 STEPS = 10  # iterations of a search between two pictures
@@ -122,7 +123,7 @@ class Explorer:
 
     def __init__(self, figure: Figure, subject: Subject, seed: int) -> None:
         self.figure, self.subject, data = figure, subject, subject.data
-        self.rng = np.random.default_rng([seed, 14])
+        self.rng = stream(seed, "explore")
         self.train_codes, self.test_codes = (subject.encode(x) for x in (data.x_train, data.x_test))
         self.train_tree, self.test_tree = cKDTree(self.train_codes), cKDTree(self.test_codes)
         deviations = self.train_codes.std(axis=0, dtype=np.float64)

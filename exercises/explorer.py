@@ -17,6 +17,7 @@ from exercises import ex01_autoencoder, ex02_latent_space, ex07_vae, ex07b_laten
 from exercises.common import Settings, mnist32
 from exercises.ex05_generator import decode, grid_of_codes
 from nnscratch.layers import Sequential
+from nnscratch.randomness import stream
 from nnscratch.training import Array
 
 STEPS = 40  # drawings an axis
@@ -75,7 +76,7 @@ class Explorer:
 def make_explorer(settings: Settings) -> Explorer:
     """The planes of exercises 1 and 7, with the same training images in both."""
     data = mnist32(settings)
-    shown = sample(data.y_train, PER_DIGIT, np.random.default_rng(settings.seed))
+    shown = sample(data.y_train, PER_DIGIT, stream(settings.seed, "codes shown"))
     autoencoder, _, ae_stamp = ex01_autoencoder.trained(settings)
     vae, _, vae_stamp = ex07_vae.trained(settings)
     planes = (

@@ -32,6 +32,7 @@ from nnscratch.layers import (
 )
 from nnscratch.models import VAE, NegativeELBO, elbo_terms
 from nnscratch.plotting import label_losses, new_figure
+from nnscratch.randomness import stream
 from nnscratch.training import Array, History, predict
 
 LATENT = 10
@@ -93,7 +94,7 @@ def trained(settings: Settings, name: str) -> tuple[VAE, History, str]:
 
 def parts_of_the_loss(model: VAE, x: Array) -> dict[str, float]:
     """Squared error at a sampled code, KL, and SSE + w KL, all per image."""
-    terms = elbo_terms(model, x, np.random.default_rng(0))
+    terms = elbo_terms(model, x, stream(0, "fashion", "elbo"))
     return {**terms, "total": terms["reconstruction"] + KL_WEIGHT * terms["kl"]}
 
 

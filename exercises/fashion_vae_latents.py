@@ -28,6 +28,7 @@ from nnscratch.metrics import (
     silhouettes,
 )
 from nnscratch.plotting import new_figure
+from nnscratch.randomness import stream
 from nnscratch.training import Array, predict
 
 STEPS = np.linspace(-3, 3, 10)  # of one latent, in standard deviations of the prior
@@ -61,7 +62,7 @@ def draw(settings: Settings, name: str, z: Array) -> Array:
 def samples(settings: Settings) -> None:
     """New images from random codes."""
     started = time.perf_counter()
-    z = np.random.default_rng(settings.seed).standard_normal((SAMPLES, SAMPLES, LATENT))
+    z = stream(settings.seed, "fashion", "samples").standard_normal((SAMPLES, SAMPLES, LATENT))
     figure = new_figure(8.4, 4.5, "Images decoded from codes drawn from the prior")
     for axis, name in zip(figure.subplots(1, 2), SETS, strict=True):
         mosaic(axis, draw(settings, name, z))

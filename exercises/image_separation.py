@@ -36,6 +36,7 @@ from exercises.trained import Recipe
 from nnscratch.layers import Layer
 from nnscratch.models import VAE, NegativeELBO
 from nnscratch.plotting import image_rows, new_figure
+from nnscratch.randomness import stream
 from nnscratch.training import Array, Data
 
 IMAGES = 1000  # of the training set, 50 of each class in each of the two sets
@@ -98,7 +99,7 @@ def trained(settings: Settings, net: str, full: bool = False) -> tuple[Layer, st
 
 def evaluation_pairs(settings: Settings, which: str) -> Data:
     """Fresh pairs of the "train" or the "test" images, for all methods the same."""
-    rng = np.random.default_rng([settings.seed, 1])
+    rng = stream(settings.seed, "pairs to evaluate", which)
     return draw_pairs(sets(settings)[which], 100 if settings.quick else 1000, rng)
 
 

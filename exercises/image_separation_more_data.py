@@ -26,6 +26,7 @@ from exercises.image_separation_training import mse_of_both, pairs_per_epoch, tr
 from exercises.image_separation_view import WhitenedPatches, separate
 from exercises.trained import Recipe
 from nnscratch.plotting import new_figure
+from nnscratch.randomness import stream
 from nnscratch.training import History
 
 SIZES = (IMAGES // 10, IMAGES, 5 * IMAGES, 10 * IMAGES)
@@ -62,7 +63,7 @@ def measured(settings: Settings) -> dict[int, tuple[dict[str, dict[str, Any]], H
         )
         found = {}
         for which, pair_sets in (("train", learned), ("test", unseen)):
-            rng = np.random.default_rng([settings.seed, 1])
+            rng = stream(settings.seed, "more data", which)
             average, both = draw_pairs(pair_sets, 100 if settings.quick else 1000, rng)
             found[which] = scores(separate(model, view, average), average, both)
         results[images] = found, history

@@ -13,6 +13,7 @@ from exercises.image_separation_view import View
 from exercises.trained import Recipe, train
 from nnscratch.layers import Layer
 from nnscratch.losses import mse
+from nnscratch.randomness import stream
 from nnscratch.training import Array, Data, History, Loss
 
 PAIRS = 1024  # an epoch; of 1,000 images, each is in two pairs or in three
@@ -48,8 +49,8 @@ def train_on_pairs(
     def renew(rng: np.random.Generator) -> Data:
         return pairs(sets, pairs_per_epoch(settings), rng)
 
-    first = renew(np.random.default_rng(settings.seed))
-    watched = pairs(unseen, WATCHED_PAIRS, np.random.default_rng(settings.seed))
+    first = renew(stream(settings.seed, "first pairs"))
+    watched = pairs(unseen, WATCHED_PAIRS, stream(settings.seed, "watched pairs"))
     return train(settings, name, model, loss, recipe, first, watched, renew=renew)
 
 

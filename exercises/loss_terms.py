@@ -23,6 +23,7 @@ from exercises.trained import Recipe, train
 from nnscratch.losses import mse
 from nnscratch.models import VAE, NegativeELBO, elbo_terms
 from nnscratch.plotting import digit_legend, new_figure, prior_circles, scatter_codes
+from nnscratch.randomness import stream
 from nnscratch.training import Array, evaluate
 
 CELLS = 20  # an axis, to see how much of the plane the codes leave empty
@@ -79,7 +80,7 @@ def measure(settings: Settings, model: VAE, test: Array) -> dict[str, Any]:
         ``silhouette``; ``1-NN_macro_percent`` against the training codes; ``empty_cells_percent``.
     """
     data = mnist32(settings)
-    terms = elbo_terms(model, data.x_test, np.random.default_rng(0))
+    terms = elbo_terms(model, data.x_test, stream(0, "loss terms", "elbo"))
     summed = functools.partial(mse, reduction="batch_mean")
     logvar = model.encode(data.x_test[:1000])[1]
     return {
@@ -130,7 +131,7 @@ def run(settings: Settings) -> None:
         )
     digit_legend(figure)
     mean_image = ((data.x_test - data.x_train.mean(axis=0)) ** 2).sum() / len(data.x_test)
-    normal = np.random.default_rng(0).standard_normal((len(data.x_test), 2))
+    normal = stream(0, "codes in empty cells").standard_normal((len(data.x_test), 2))
     reference = {"sse_of_the_mean_image": mean_image, "empty_cells_percent": empty_cells(normal)}
     page = Page(
         "loss_terms",

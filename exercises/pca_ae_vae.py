@@ -34,6 +34,7 @@ from nnscratch.plotting import (
     prior_circles,
     scatter_codes,
 )
+from nnscratch.randomness import stream
 from nnscratch.training import Array, predict
 
 CANVAS = np.linspace(-4, 4, 21)  # of both axes, as in the report
@@ -223,7 +224,7 @@ def scatters(settings: Settings) -> None:
         )
         axis.set_box_aspect(1)
     digit_legend(figure, CLASSES)
-    rng = np.random.default_rng(0)
+    rng = stream(0, "planes", "elbo")
     nats = elbo_terms(trained(settings), data.x_test, rng, binary_crossentropy)
     page = Page(
         "pca_scatters",

@@ -18,6 +18,7 @@ from exercises.common import Array, Settings, mnist32, write_text
 from exercises.ex01_autoencoder import autoencoder
 from nnscratch.losses import mse
 from nnscratch.optimizers import Adam
+from nnscratch.randomness import stream
 
 GALLERY = Path(__file__).with_name("gallery")
 BATCH, STEPS, ROUNDS = 64, 10, 7
@@ -42,7 +43,7 @@ def step_ms() -> float:
     not count.
     """
     model, optimizer = autoencoder(0), Adam(1e-3)
-    x: Array = np.random.default_rng(0).random((BATCH, 32, 32, 1), np.float32)
+    x: Array = stream(0, "timing").random((BATCH, 32, 32, 1), np.float32)
 
     def steps() -> None:
         for _ in range(STEPS):

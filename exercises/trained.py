@@ -30,6 +30,7 @@ TRAINING_CODE = (
     "initializers.py",
     "losses.py",
     "optimizers.py",
+    "randomness.py",
     "training.py",
     "training_run.py",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,16 +11,6 @@ Array = np.ndarray
 Shape = tuple[int, ...]
 Initializer = Callable[[Shape, int, int, np.random.Generator], Array]
 MOST_WEIGHTS = 2**28  # 2 GB while they are drawn; more is a slip rather than a layer for a laptop
-
-
-def generator(seed: int | Sequence[int]) -> np.random.Generator:
-    """The generator of a model's weights; raises a ValueError or TypeError for what is no seed."""
-    try:
-        return np.random.default_rng(seed)
-    except (ValueError, TypeError) as error:
-        raise type(error)(
-            f"seed is {seed!r}; it must be a whole number of at least 0, or several of them."
-        ) from error
 
 
 def check_initializer(initializer: Initializer) -> Initializer:

@@ -19,6 +19,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 from PIL import Image
 
 from nnscratch.files import written_whole
+from nnscratch.randomness import stream
 
 Array = np.ndarray
 
@@ -92,7 +93,7 @@ def scatter_codes(axis: Axes, codes: Array, labels: Array, size: float = 3.0) ->
         Horizontal and vertical coordinate.
     labels : array (N,) of int, 0 to 9
     """
-    order = np.random.default_rng(0).permutation(len(codes))
+    order = stream(0, "drawing order").permutation(len(codes))
     axis.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     axis.axvline(0, color="0.8", linewidth=0.8, zorder=0)
     axis.scatter(

@@ -20,6 +20,7 @@ from nnscratch.data_checks import check_samples
 from nnscratch.divergence import leaves, replaced
 from nnscratch.layers.activations import ReLU
 from nnscratch.layers.base import Array, Layer, Shape
+from nnscratch.randomness import stream
 
 REPEATS = 5  # passes of which the median time is taken
 
@@ -105,7 +106,7 @@ def profile(model: Layer, x: Array, loss: OutputLoss | None = None) -> list[Laye
     model.check_input(x)
     check_samples("x", x)
     if loss is None:
-        noise = np.random.default_rng(0).standard_normal((len(x), *model.built_shape))
+        noise = stream(0, "profiling").standard_normal((len(x), *model.built_shape))
         cotangent = noise.astype(model.dtype)
 
         def loss(y: Array) -> tuple[float, Array]:

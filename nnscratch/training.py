@@ -17,6 +17,7 @@ from nnscratch.layers.fusion import parameter_gradients_only
 from nnscratch.layers.geometry import check_count
 from nnscratch.optimizers import Optimizer
 from nnscratch.progress import progress_bar
+from nnscratch.randomness import stream
 from nnscratch.training_run import History, Run
 
 Array = np.ndarray
@@ -100,7 +101,7 @@ def fit(
     run = Run(
         model,
         optimizer,
-        np.random.default_rng(seed),
+        stream(seed, "shuffling"),
         epochs,
         f"{len(x)} samples (checksum {checksum_of(x, target)}), "
         f"{len(validation[0]) if validation else 0} to validate on, {batch_size=}, {seed=}, "

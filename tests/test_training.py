@@ -5,6 +5,7 @@ from nnscratch.checkpoint import load_checkpoint
 from nnscratch.layers import BatchNormalization, Dense, Dropout, Layer, Sequential, Tanh
 from nnscratch.losses import mse, softmax_crossentropy
 from nnscratch.optimizers import SGD, Adam
+from nnscratch.randomness import stream
 from nnscratch.training import History, evaluate, fit, predict
 
 
@@ -108,7 +109,7 @@ def test_history_is_the_mean_over_samples_of_losses_before_each_step():
         assert history.loss[epoch] == pytest.approx(sum(v * n for v, n in batches) / 10, rel=1e-14)
     x, target = make_data(dtype=np.float64)
     first = train(probe, x, target, epochs=1, batch_size=10).loss[0]
-    order = np.random.default_rng(0).permutation(10)
+    order = stream(0, "shuffling").permutation(10)
     fresh = make_model(np.float64).forward(x[order], training=True)
     assert first == pytest.approx(mse(fresh, target[order])[0], rel=1e-14)
 

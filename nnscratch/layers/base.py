@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nnscratch.initializers import generator
 from nnscratch.layers.array_checks import (
     Wanted,
     check_disjoint,
@@ -19,6 +18,7 @@ from nnscratch.layers.array_checks import (
 )
 from nnscratch.layers.gathered import GatheredArrays
 from nnscratch.layers.geometry import check_shape
+from nnscratch.randomness import check_independent, position, stream
 
 Array = np.ndarray
 Shape = tuple[int, ...]
@@ -63,6 +63,7 @@ class Layer:
 
     wanted: dict[str, Wanted] | None = None  # shapes and dtypes of params and state after build
     place: str = ""  # in the model that was made of it last: "encoder.0.conv2d"
+    drawn_at: str = ""  # the `position` of rng at build, if any random number was drawn
 
     @property
     def name(self) -> str:
@@ -86,10 +87,12 @@ class Layer:
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"a model is float32 or float64, not {self.dtype}.")
         self.built_shape = self.output_shape(self.input_shape)
+        start = position(rng)
         self.params = {k: v.astype(self.dtype) for k, v in self.make_params(rng).items()}
         self.grads = {k: np.zeros_like(v) for k, v in self.params.items()}
         self.state = self.make_state(rng)
         self.wanted = {"params": described(self.params), "state": described(self.state)}
+        self.drawn_at = "" if position(rng) == start else start
         self.cache = ()
         return self.built_shape
 
@@ -226,14 +229,16 @@ class Sequential(Composite):
     input_shape : tuple of int
         Shape of one sample, without the batch axis: ``(32, 32, 1)``.
     seed : int or sequence of int
-        Of the generator that all initial weights are drawn from, in the order of the layers.
+        Of all that is drawn, layer by layer. Networks of the same seed are drawn independently if
+        their input shapes differ, as those of an encoder and its decoder do.
     dtype : float32 or float64
 
     Raises
     ------
     ValueError, TypeError
         At construction, when a layer cannot take what the layer before it gives (the sentence
-        names the layer, what it got and what it wants), one occurs twice, or the seed is none.
+        names the layer, what it got and what it wants), one occurs twice, two of them were drawn
+        from the same random numbers, or the seed is none.
     """
 
     def __init__(
@@ -254,7 +259,10 @@ class Sequential(Composite):
         super().__init__({f"{i}.{layer.name}": layer for i, layer in enumerate(self.layers)})
         self._steps: list[Any] = []
         self._planned_for: tuple[Any, ...] = ()
-        self._build(input_shape, generator(seed), dtype, keep=True)
+        kept = sum(hasattr(layer, "built_shape") for layer in self.layers)  # drew theirs already
+        rng = stream(seed, "weights", check_shape(input_shape), kept)
+        self._build(input_shape, rng, dtype, keep=True)
+        check_independent(all_parts(self))
 
     def build(self, input_shape: Shape, rng: np.random.Generator, dtype: DTypeLike) -> Shape:
         """Build every layer anew for the output shape of the one before it."""

@@ -1,14 +1,16 @@
 """Random numbers that a saved layer repeats: noise that is a function of two stored integers.
 
 A layer that draws noise keeps in its ``state`` a ``key``, drawn once at build from the generator
-handed in, and the number of ``draws`` made since. Draw number t comes from a fresh generator
-seeded with (key, t). So the state is two arrays like any other, and a run resumed from a
+handed in, and the number of ``draws`` made since. Draw number t comes from a fresh stream of
+seed (key, t). So the state is two arrays like any other, and a run resumed from a
 checkpoint sees the noise that it would have seen.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from nnscratch.randomness import stream
 
 Array = np.ndarray
 
@@ -20,6 +22,6 @@ def make_noise_state(rng: np.random.Generator) -> dict[str, Array]:
 
 def draw_generator(state: dict[str, Array]) -> np.random.Generator:
     """The generator of the next draw; counts it in ``state["draws"]``."""
-    generator = np.random.default_rng([int(state["key"][0]), int(state["draws"][0])])
+    seed = int(state["key"][0]), int(state["draws"][0])
     state["draws"] += 1
-    return generator
+    return stream(seed, "noise")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nnscratch.layers.base import Array, Composite, Sequential, Shape
+from nnscratch.layers.base import Array, Composite, Sequential, Shape, all_parts
+from nnscratch.randomness import check_independent
 
 
 class Autoencoder(Composite):
@@ -24,7 +25,7 @@ class Autoencoder(Composite):
     Raises
     ------
     ValueError, TypeError
-        If the two do not fit, or are no Sequentials.
+        If the two do not fit, are no Sequentials, or were drawn from the same random numbers.
 
     References
     ----------
@@ -42,6 +43,7 @@ class Autoencoder(Composite):
                 f"the encoder gives {encoder.dtype} codes of shape {encoder.built_shape} but the "
                 f"decoder takes {decoder.dtype} ones of {decoder.input_shape}; they must agree."
             )
+        check_independent(all_parts(self))
         self.encoder, self.decoder = encoder, decoder
         self.input_shape, self.built_shape = encoder.input_shape, decoder.built_shape
         self.dtype = encoder.dtype

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nnscratch.initializers import generator
 from nnscratch.layers.activations import ReLU
 from nnscratch.layers.base import Array, Composite, Layer, Sequential, Shape
 from nnscratch.layers.convolution import Conv2D, Conv2DTranspose
@@ -16,6 +15,7 @@ from nnscratch.layers.geometry import check_shape
 from nnscratch.layers.normalization import BatchNormalization
 from nnscratch.layers.pooling import MaxPooling2D
 from nnscratch.layers.summary import print_summary
+from nnscratch.randomness import stream
 
 
 class UNet(Composite):
@@ -90,7 +90,7 @@ class UNet(Composite):
         self.filters, self.low = tuple(filters), bottleneck
         if not self.filters:
             raise ValueError("filters is empty; a U-Net needs at least one level.")
-        self.build(input_shape, generator(seed), dtype)
+        self.build(input_shape, stream(seed, "u-net"), dtype)
 
     def build(self, input_shape: Shape, rng: np.random.Generator, dtype: DTypeLike) -> Shape:
         """Make all parts, with freshly drawn weights."""

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nnscratch.initializers import generator
-from nnscratch.layers.base import Array, Composite, Layer, Sequential, Shape
+from nnscratch.layers.base import Array, Composite, Layer, Sequential, Shape, all_parts
 from nnscratch.layers.dense import Dense
 from nnscratch.layers.sampling import GaussianSampling
 from nnscratch.losses import gaussian_kl, mse
+from nnscratch.randomness import check_independent, stream
 
 
 class VAE(Composite):
@@ -50,7 +50,7 @@ class VAE(Composite):
     decoder : Sequential
         Codes (d,) -> images.
     seed : int or sequence of int
-        Of the heads' weights and of the noise.
+        Of both heads' weights and of the noise, each of which has a stream of its own.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class VAE(Composite):
     Raises
     ------
     ValueError, TypeError
-        If the parts do not fit, or are no Sequentials.
+        If the parts do not fit, are no Sequentials, or were drawn from the same random numbers.
 
     References
     ----------
@@ -98,13 +98,14 @@ class VAE(Composite):
                 f"the decoder takes {decoder.dtype} codes of {decoder.input_shape} but the heads "
                 f"give {encoder.dtype} ones of {(latent,)}; they must agree."
             )
-        self._build_heads(generator(seed))
+        self._build_heads(*(stream(seed, use) for use in ("mean", "logvar", "sampling")))
+        check_independent(all_parts(self))
 
-    def _build_heads(self, rng: np.random.Generator) -> None:
+    def _build_heads(self, *rngs: np.random.Generator) -> None:
         h_shape, self.dtype = self.encoder.built_shape, self.encoder.dtype
-        (d,) = self.mean_head.build(h_shape, rng, self.dtype)
-        self.logvar_head.build(h_shape, rng, self.dtype)
-        self.sampling.build((2 * d,), rng, self.dtype)
+        (d,) = self.mean_head.build(h_shape, rngs[0], self.dtype)
+        self.logvar_head.build(h_shape, rngs[1], self.dtype)
+        self.sampling.build((2 * d,), rngs[2], self.dtype)
         self.input_shape, self.built_shape = self.encoder.input_shape, self.decoder.built_shape
         self.mu = self.logvar = np.zeros((1, d), self.dtype)
         self.kl_gradient: tuple[Array, Array] | None = None
@@ -113,7 +114,7 @@ class VAE(Composite):
         """Draw all weights anew."""
         self.encoder.build(input_shape, rng, dtype)
         self.decoder.build(self.decoder.input_shape, rng, dtype)
-        self._build_heads(rng)
+        self._build_heads(rng, rng, rng)
         return self.built_shape
 
     def output_shape(self, input_shape: Shape) -> Shape:

@@ -71,8 +71,8 @@ MUTANTS = [
     ),
     Mutant(
         NORMALIZATION,
-        "        if training:\n            mean, var = kernels",
-        "        if True:\n            mean, var = kernels",
+        "        if training:\n            self.check_kept",
+        "        if True:\n            self.check_kept",
         "layers/test_normalization.py",
     ),
     Mutant("layers/dropout.py", ">= self.rate", "< self.rate", "layers/test_dropout.py"),
