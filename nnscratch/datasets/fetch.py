@@ -110,13 +110,28 @@ _failed: dict[str, str] = {}  # data set: why its download failed in this proces
 
 
 def cache_folder(remote: Remote) -> Path:
-    """Where the downloaded files are kept, whether or not there are any yet."""
-    return Path(pooch.os_cache("nnscratch")) / remote.folder
+    """Where the downloaded files are kept, whether or not there are any yet.
+
+    Raises
+    ------
+    OSError
+        If this user, perhaps only a number in a container, has no home folder.
+    """
+    try:
+        folder = Path(pooch.os_cache("nnscratch"))
+    except RuntimeError:  # of platformdirs 4.4 and later; others leave a "~" in the path
+        folder = Path("~")
+    if not folder.is_absolute():
+        raise OSError("this user has no home folder.")
+    return folder / remote.folder
 
 
 def is_cached(remote: Remote) -> bool:
     """Whether the cache holds all of a data set, undamaged."""
-    folder = cache_folder(remote)
+    try:
+        folder = cache_folder(remote)
+    except OSError:
+        return False
     return all(_has_hash(folder / name, file.hash) for name, file in remote.files.items())
 
 
@@ -139,8 +154,7 @@ def download(remote: Remote) -> None:
     OSError
         If the cache cannot be written to.
     """
-    folder = cache_folder(remote)
-    _check_writable(remote, folder)
+    folder = _writable_folder(remote)
     if remote.name in _failed:
         raise FileNotFoundError(_failed[remote.name])
     try:
@@ -152,11 +166,11 @@ def download(remote: Remote) -> None:
         raise
 
 
-def _check_writable(remote: Remote, folder: Path) -> None:
+def _writable_folder(remote: Remote) -> Path:
     try:
-        if not folder.is_absolute():  # it begins with a "~" that stands for nothing
-            raise OSError("this user has no home folder.")
+        folder = cache_folder(remote)
         check_writable(folder)
+        return folder
     except OSError as error:
         raise OSError(
             f"The cache cannot be written to: {error} Set XDG_CACHE_HOME to such a folder, or put "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -95,6 +96,8 @@ GROUPS: tuple[Callable[[type], None], ...] = (
 
 def main() -> None:
     """Call every kernel once for float32 and float64, with a progress bar."""
+    if compilation.FOLDER is None:
+        sys.exit("Compiled kernels cannot be kept, as no folder is yours alone to write to.")
     kernels.use_kernels("compiled")
     compilation.OWN.said = True  # the bar says it better
     everything = [(group, dtype) for dtype in (np.float32, np.float64) for group in GROUPS]

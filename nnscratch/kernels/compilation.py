@@ -8,11 +8,14 @@ one. Somebody who changes a line never runs yesterday's code.
 
 from __future__ import annotations
 
+import contextlib
+import getpass
 import hashlib
 import os
+import stat
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,27 +32,60 @@ HERE = Path(__file__).parent
 SECONDS = 40  # to compile everything for one type of numbers, on two cores of 2023
 
 
-def _folder() -> Path:
+def _folder() -> Path | None:
+    """The first place that only this user can write to, or None."""
     digest = hashlib.sha256()
     for file in sorted(HERE.glob("*.py")):
         digest.update(file.read_bytes())
-    name = f"compiled-{digest.hexdigest()[:12]}"
-    chosen = CONFIG.CACHE_DIR  # the environment variable NUMBA_CACHE_DIR
-    places = [Path(chosen)] if chosen else [HERE / "__pycache__", Path.home() / ".cache/nnscratch"]
-    for place in [*places, Path(tempfile.gettempdir()) / f"nnscratch-{Path.home().name}"]:
+    for place in _places():
+        folder = place / f"compiled-{digest.hexdigest()[:12]}"
         try:
-            (place / name).mkdir(parents=True, exist_ok=True)
-            if _ours(place / name):
-                with tempfile.TemporaryFile(dir=place / name):
-                    return place / name
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            folder = folder.resolve()  # what is checked is what is used
+            if _only_ours(folder):
+                with tempfile.TemporaryFile(dir=folder):
+                    return folder
         except OSError:
             continue
-    return Path(tempfile.mkdtemp())
+    return None
 
 
-def _ours(folder: Path) -> bool:
-    """Machine code is only loaded from a folder that nobody else made, such as in /tmp."""
-    return not hasattr(os, "geteuid") or folder.stat().st_uid == os.geteuid()
+def _places() -> Iterator[Path]:
+    if CONFIG.CACHE_DIR:  # the environment variable NUMBA_CACHE_DIR
+        yield Path(CONFIG.CACHE_DIR)
+    else:
+        yield HERE / "__pycache__"
+        home = os.path.expanduser("~")
+        if home != "~":  # a user who is only a number, as in some containers, has none
+            yield Path(home) / ".cache/nnscratch"
+    with contextlib.suppress(FileNotFoundError):  # no folder for temporary files
+        user = os.geteuid() if hasattr(os, "geteuid") else getpass.getuser()
+        yield Path(tempfile.gettempdir()) / f"nnscratch-{user}"
+
+
+def _only_ours(folder: Path) -> bool:
+    """Whether nobody else can put machine code there, by writing it or by moving folders about.
+
+    Who may write to any of the folders around it could move it away and leave another in its
+    place, between this check and the loading. In a sticky folder, such as /tmp, nobody may move
+    what is another's.
+    """
+    if not hasattr(os, "geteuid"):
+        return True
+    own = folder.stat()
+    if own.st_uid != os.geteuid() or own.st_mode & 0o077:
+        return False
+    around = [place.stat() for place in folder.parents]
+    # Whoever owns "/" can change everything; in some containers, that is not user 0.
+    trusted = {0, os.geteuid(), around[-1].st_uid}
+    return all(place.st_uid in trusted and _keeps_others_out(place) for place in around)
+
+
+def _keeps_others_out(place: os.stat_result) -> bool:
+    # Many systems give each user a group of their own, with the same number, that may write.
+    others = 0o002 if place.st_gid == place.st_uid else 0o022
+    return not place.st_mode & others or bool(place.st_mode & stat.S_ISVTX)
 
 
 FOLDER = _folder()
@@ -57,9 +93,10 @@ FOLDER = _folder()
 
 def serial(function: Callable, **options: Any) -> Callable:
     """A kernel: compiled when first called, and kept."""
-    before, CONFIG.CACHE_DIR = CONFIG.CACHE_DIR, str(FOLDER)
+    before, CONFIG.CACHE_DIR = CONFIG.CACHE_DIR, str(FOLDER or "")
     try:
-        return numba.njit(cache=True, error_model="numpy", nogil=True, **options)(function)
+        keep = FOLDER is not None
+        return numba.njit(cache=keep, error_model="numpy", nogil=True, **options)(function)
     finally:
         CONFIG.CACHE_DIR = before
 
@@ -113,12 +150,10 @@ class _OwnCompilation(event.Listener):
             CONFIG.OPT = type(CONFIG.OPT)(2)
         if not self.said:
             self.said = True
-            print(
-                f"nnscratch: compiling its kernels, once, about {SECONDS} s in all for a type of "
-                "numbers",
-                file=sys.stderr,
-                flush=True,
-            )
+            once = "once" if FOLDER else "each time, as no folder is yours alone to write to"
+            line = f"compiling its kernels, {once}, about {SECONDS} s in all for a type of numbers"
+            if sys.stderr is not None:
+                print(f"nnscratch: {line}", file=sys.stderr, flush=True)
 
     def on_end(self, event: event.Event) -> None:
         CONFIG.OPT = self.levels.pop()

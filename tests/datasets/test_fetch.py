@@ -312,3 +312,21 @@ def test_the_checksums_are_those_of_the_official_files(official):
                 checked += 1
     if not checked:
         pytest.skip("NNSCRATCH_DATA has no gzipped official files")
+
+
+@pytest.mark.parametrize("found", ["raises", "~/.cache/nnscratch"])
+def test_a_user_without_a_home_has_no_cache(monkeypatch, capsys, tmp_path, found):
+    """Old versions of platformdirs leave the "~" in the path, new ones raise RuntimeError."""
+
+    def os_cache(project):
+        if found == "raises":
+            raise RuntimeError("could not determine the home directory")
+        return Path(found)
+
+    monkeypatch.setattr(fetch.pooch, "os_cache", os_cache)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OSError, match=r"this user has no home folder\. Set XDG_CACHE_HOME to"):
+        datasets.mnist(data="full")
+    assert datasets.mnist().source.startswith("embedded subset")
+    assert "no home folder" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

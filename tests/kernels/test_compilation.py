@@ -133,7 +133,7 @@ def test_where_nothing_can_be_written(sources, tmp_path):
     assert compilation._folder().parent == tmp_path / "home/.cache/nnscratch"
     shutil.rmtree(tmp_path / "home")
     (tmp_path / "home").write_text("no folder")
-    assert compilation._folder().parent == tmp_path / "temporary/nnscratch-home"
+    assert compilation._folder().parent == tmp_path / f"temporary/nnscratch-{os.getuid()}"
 
 
 def test_what_numba_compiles_elsewhere_is_not_announced(tmp_path):
