@@ -84,12 +84,7 @@ def run(settings: Settings) -> None:
         "are its means mu.",
         "The VAE's representations are stable and more reliable downstream (no measurement).",
         stamp(settings),
-        {
-            f"{user}, {name}, {n} labels": {"accuracy": values.mean(), "sd": values.std()}
-            for user, names in found.items()
-            for name, numbers in names.items()
-            for n, values in numbers.items()
-        },
+        summary(found),
         [
             (
                 "How do these differences affect the usefulness for downstream learning? (2)",
@@ -98,6 +93,16 @@ def run(settings: Settings) -> None:
         ],
     )
     publish(settings, page, draw(found), started)
+
+
+def summary(found: Accuracies) -> dict[str, dict[str, float]]:
+    """Mean and standard deviation over the draws, by user, code and number of labels."""
+    return {
+        f"{user}, {name}, {n} labels": {"accuracy": values.mean(), "sd": values.std()}
+        for user, names in found.items()
+        for name, numbers in names.items()
+        for n, values in numbers.items()
+    }
 
 
 def draw(found: Accuracies) -> Figure:
@@ -120,17 +125,18 @@ def draw(found: Accuracies) -> Figure:
 
 def answer(found: Accuracies) -> str:
     """The report's second question about interpolation, answered from the measurement."""
-    sentences = []
+    sentences, wins = [], 0
     for user, names in found.items():
         ae, vae, pca_ = names.values()
         for n in ae:
             a, v, p = (100 * values[n].mean() for values in (ae, vae, pca_))
-            best = max((a, "the autoencoder"), (v, "the VAE"), (p, "PCA"))[1]
+            three = {"the autoencoder": a, "the VAE": v, "PCA": p}
+            best = [name for name, share in three.items() if share == max(a, v, p)]
+            wins += best == ["the VAE"]
             sentences.append(
                 f"{user}, {n:,} labels: {a:.1f} % on codes of the autoencoder, {v:.1f} % on mu of "
-                f"the VAE, {p:.1f} % on PCA; best: {best}."
+                f"the VAE, {p:.1f} % on PCA; best: {' and '.join(best)}."
             )
-    wins = sum(sentence.endswith("best: the VAE.") for sentence in sentences)
     return f"The VAE's codes are the best in {wins} of {len(sentences)} cases. " + " ".join(
         sentences
     )

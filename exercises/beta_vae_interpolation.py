@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import functools
 import time
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -146,8 +147,7 @@ def measured_walks(settings: Settings) -> dict[str, dict[str, Array]]:
     """
     data, rng = mnist28(settings), stream(settings.seed, "ends of walks")
     walks = 50 if settings.quick else WALKS
-    order = rng.integers(0, len(data.x_test), (2, 4 * walks))
-    a, b = order[:, data.y_test[order[0]] != data.y_test[order[1]]][:, :walks]
+    a, b = unequal_pairs(data.y_test, walks, rng)
     t = np.linspace(0, 1, STEPS + 1)
     results = {}
     for name, (decoder, z) in walkers(settings).items():
@@ -156,21 +156,33 @@ def measured_walks(settings: Settings) -> dict[str, dict[str, Array]]:
     return results
 
 
+def unequal_pairs(labels: Array, count: int, rng: np.random.Generator) -> Array:
+    """Two rows of ``count`` random places in ``labels``, one above another with another label."""
+    places = rng.integers(0, len(labels), (2, 4 * count))
+    return places[:, labels[places[0]] != labels[places[1]]][:, :count]
+
+
 def measure(settings: Settings, images: Array) -> dict[str, Array]:
     """What `measured_walks` says of walks (N, T, 28, 28, 1)."""
     N, T = images.shape[:2]
-    flat = images.reshape(N, T, -1)
-    steps = np.linalg.norm(np.diff(flat, axis=1), axis=2)  # (N, T - 1)
-    between = np.linalg.norm(flat[:, -1] - flat[:, 0], axis=1)
     _, confidences = read_digits(settings, resize(images.reshape(-1, *images.shape[2:]), 32))
     confidences = confidences.reshape(N, T)
     return {
-        "unevenness": steps.max(axis=1) / steps.mean(axis=1),
-        "length": steps.sum(axis=1) / between,
+        **moves(images),
         "confidence": confidences[:, T // 2],
         "nearest": nearest_image_mse(images[:, T // 2], mnist28(settings).x_train),
-        "mean_step": steps.mean(axis=0),
         "mean_confidence": confidences.mean(axis=0),
+    }
+
+
+def moves(images: Array) -> dict[str, Array]:
+    """How far the image of walks (N, T, ...) moves in each step, in distance of the pixels."""
+    flat = images.reshape(*images.shape[:2], -1)
+    steps = np.linalg.norm(np.diff(flat, axis=1), axis=2)  # (N, T - 1)
+    return {
+        "unevenness": steps.max(axis=1) / steps.mean(axis=1),
+        "length": steps.sum(axis=1) / np.linalg.norm(flat[:, -1] - flat[:, 0], axis=1),
+        "mean_step": steps.mean(axis=0),
     }
 
 
@@ -179,9 +191,8 @@ def smoothness(settings: Settings) -> None:
     started = time.perf_counter()
     walks = measured_walks(settings)
     rng = stream(settings.seed, "bootstrap of walks")
-    ae, vae = (walks[name] for name in walkers(settings))
-    differences = {key: paired_bootstrap(vae[key], ae[key], rng) for key in MEASURES}
-    count = len(ae["length"])
+    numbers = compared(walks, rng)
+    count = numbers["walks"]
     page = Page(
         "beta_vae_smoothness",
         f"{count} walks measured: autoencoder, VAE, cross-fade",
@@ -192,15 +203,33 @@ def smoothness(settings: Settings) -> None:
         "are, with 95 % intervals of the mean. The cross-fade mixes the two images pixel by pixel.",
         "The VAE's transition is very smooth, the autoencoder's edges are broken (no measurement).",
         stamp(settings),
-        {
-            **{name: {key: walk[key].mean(dtype=np.float64) for key in MEASURES}
-               for name, walk in walks.items()},
-            "VAE_minus_AE_with_interval": differences,
-            "walks": count,
-        },
-        [("How do AE and VAE interpolations differ? (1)", answer(walks, differences))],
-    )  # fmt: skip
+        numbers,
+        [
+            (
+                "How do AE and VAE interpolations differ? (1)",
+                answer(walks, numbers["VAE_minus_AE_with_interval"]),
+            )
+        ],
+    )
     publish(settings, page, draw(walks, rng), started)
+
+
+def compared(walks: dict[str, dict[str, Array]], rng: np.random.Generator) -> dict[str, Any]:
+    """The mean of every measure by kind of walk, and the VAE's minus the autoencoder's.
+
+    ``walks`` are those of the autoencoder, the VAE and the cross-fade, in this order.
+    """
+    ae, vae, _ = walks.values()
+    return {
+        **{
+            name: {key: walk[key].mean(dtype=np.float64) for key in MEASURES}
+            for name, walk in walks.items()
+        },
+        "VAE_minus_AE_with_interval": {
+            key: paired_bootstrap(vae[key], ae[key], rng) for key in MEASURES
+        },
+        "walks": len(ae["length"]),
+    }
 
 
 def draw(walks: dict[str, dict[str, Array]], rng: np.random.Generator) -> Figure:
@@ -243,8 +272,8 @@ def answer(
         )
     return " ".join(sentences) + (
         " A cross-fade is as even as can be, so smoothness alone shows nothing; what counts is to "
-        "pass images that could be digits. (Blur alone brings an image nearer to all others, so "
-        "the last distance flatters whichever is more blurred.)"
+        "pass images that could be digits. (Blur alone can bring an image nearer to all others, so "
+        "the last distance may flatter whichever is more blurred.)"
     )
 
 

@@ -28,6 +28,7 @@ from exercises.beta_vae import (
 from exercises.beta_vae_betas import THEIRS, figure_of, measured
 from exercises.common import Page, Settings, mnist28, publish, run_as_script
 from exercises.judge import SURE
+from exercises.measures import squared_error
 from nnscratch.plotting import new_figure
 from nnscratch.training import predict
 
@@ -122,11 +123,11 @@ def draw(
     places, star = np.arange(len(rows)), list(rows).index(best)
     values = {key: [row[key] for row in rows.values()] for key in rows[best]}
     blank, data = mean_image_mse(settings), mnist28(settings)
-    copied = predict(trained_ae(settings)[0], data.x_test)
+    copied = squared_error(predict(trained_ae(settings)[0], data.x_test), data.x_test)
     errors.plot(places, values["test_mse"], "C1o-", ms=4, label="VAE, at mu")
     errors.plot(places, values["test_mse_sampled"], "C1s:", ms=4, label="VAE, at a sampled code")
     for level, style, label in (
-        (((copied - data.x_test) ** 2).mean(), "-", "autoencoder"),
+        (copied, "-", "autoencoder"),
         ((1 - EXPLAINED) * blank, "--", f"{100 * EXPLAINED:.0f} % explained"),
         (blank, ":", "mean image"),
     ):
@@ -167,13 +168,12 @@ def answer(
         f"accepted, as if of {tuned['effective_digits']:.1f} equally common digits; of the "
         f"autoencoder's {100 * ae['accepted_share']:.1f} %. It uses {tuned['active_units']} of "
         f"{LATENT} latents and {tuned['kl']:.1f} nats. In the sweep the sharpest reconstructions "
-        f"are those of beta = {sharpest:g} ({rows[sharpest]['test_mse']:.4f}), so a low beta does "
-        f"not blur them; most samples are accepted at beta = {likeliest:g} "
+        f"are those of beta = {sharpest:g} ({rows[sharpest]['test_mse']:.4f}"
+        + (", so a low beta does not blur them" if sharpest == min(rows) else "")
+        + f"); most samples are accepted at beta = {likeliest:g} "
         f"({100 * rows[likeliest]['accepted_share']:.1f} %). "
-        + ("One beta has the best of both." if sharpest == likeliest else
-           "One cannot have the best of both: noisy codes share their place with others, which "
-           "blurs the reconstructions and fills the space that samples come from.")
-    )  # fmt: skip
+        f"{'One beta has' if sharpest == likeliest else 'No beta has'} the best of both."
+    )
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from exercises.common import Page, Settings, fashion, mnist28, publish, run_as_script
+from exercises.measures import squared_errors
 from exercises.trained import Recipe, train
 from nnscratch.layers import (
     Conv2D,
@@ -212,16 +213,20 @@ def reconstructions(settings: Settings) -> None:
     middles = 28 * np.arange(2 * ROWS) + 13.5
     axis.set_yticks(middles, ["original", "at mu"] * ROWS, fontsize=7)
     axis.tick_params(length=0)
-    errors = ((y - x) ** 2).mean(axis=(1, 2, 3))
     page = Page(
         "fashion_vae_reconstructions",
         "Figure 4: originals and reconstructions",
         f"The first {len(x)} test images, and below each row what the decoder draws at mu.",
         "8 x 16 images, which are reconstructions and not samples; without numbers.",
         stamp,
-        {"mse_of_these": errors.mean(), "worst": errors.max(), "best": errors.min()},
+        extremes(squared_errors(y, x)),
     )
     publish(settings, page, figure, started)
+
+
+def extremes(errors: Array) -> dict[str, float]:
+    """Mean, largest and smallest of the errors (N,) of the images shown."""
+    return {"mse_of_these": errors.mean(), "worst": errors.max(), "best": errors.min()}
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def traversals(settings: Settings) -> None:
         numbers[name] = {
             "latent": order,
             "variance_of_mu": variances[order],
-            "sse_between_both_ends": ((images[:, -1] - images[:, 0]) ** 2).sum(axis=(1, 2)),
+            "sse_between_both_ends": between_ends(images),
         }
     page = Page(
         "fashion_vae_traversals",
@@ -117,6 +117,11 @@ def traversals(settings: Settings) -> None:
         numbers,
     )
     publish(settings, page, figure, started)
+
+
+def between_ends(images: Array) -> Array:
+    """Squared pixels (n,) between the first and the last image of each row (n, m, H, W)."""
+    return ((images[:, -1] - images[:, 0]) ** 2).sum(axis=(1, 2), dtype=np.float64)
 
 
 def separation(z_train: Array, y_train: Array, z: Array, y: Array) -> dict[str, Any]:
@@ -135,10 +140,7 @@ def separation(z_train: Array, y_train: Array, z: Array, y: Array) -> dict[str, 
 def measure(settings: Settings, name: str) -> dict[str, Any]:
     """Separation by mu of the VAE and by as many principal components; the latents in use."""
     data, (z_train, z) = SETS[name](settings), codes(settings, name)
-    mean, directions = pca(data.x_train, LATENT)
-    p_train, p = (
-        (x.reshape(len(x), -1) - mean) @ directions.T for x in (data.x_train, data.x_test)
-    )
+    p_train, p = principal_components(data.x_train, data.x_test)
     by_mu = separation(z_train, data.y_train, z, data.y_test)
     by_pca = separation(p_train, data.y_train, p, data.y_test)
     return {
@@ -149,6 +151,19 @@ def measure(settings: Settings, name: str) -> dict[str, Any]:
         "variance_of_images": data.x_train.var(axis=0, dtype=np.float64).sum(),
         "most_confused": worst_pairs(by_mu.pop("confusion"), NAMES[name]),
     }
+
+
+def principal_components(x_train: Array, x_test: Array) -> tuple[Array, Array]:
+    """The components (N, `LATENT`) of training and test images along the directions of the former.
+
+    As ``x d - mean d``, not ``(x - mean) d``, which would be a copy of all images in float64.
+    """
+    mean, directions = pca(x_train, LATENT)
+    train, test = (
+        x.reshape(len(x), -1) @ directions.T.astype(x.dtype) - mean @ directions.T
+        for x in (x_train, x_test)
+    )
+    return train, test
 
 
 def worst_pairs(shares: Array, names: tuple[str, ...]) -> list[tuple[str, str, float]]:
@@ -223,10 +238,11 @@ def classes_answer(results: dict[str, dict[str, Any]]) -> str:
         + "."
         for name, r in results.items()
     ]
+    leads = [f"{'ahead' if gap > 0 else 'behind'} by {abs(gap):.1f} points" for gap in gaps]
     return (
         f"If it means that the classes separate less: {verdict}. {' '.join(lines)} In 1-NN MNIST "
-        f"is ahead by {gaps[0]:.1f} points with the VAE and by {gaps[1]:.1f} with PCA, which knows "
-        "nothing of the network. Summed over the pixels, the variance of the training images is "
+        f"is {leads[0]} with the VAE and {leads[1]} with PCA, which knows nothing of the network. "
+        "Summed over the pixels, the variance of the training images is "
         f"{a['variance_of_images']:.1f} and {b['variance_of_images']:.1f}. Whether single latents "
         "stand for single causes cannot be told from labels."
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import time
+from typing import Any
 
 import numpy as np
 
@@ -180,8 +181,20 @@ def why(settings: Settings, full: bool) -> str:
         scores(outputs(settings, "U-Net", which, full), *evaluation_pairs(settings, which))
         for which in ("train", "test")
     )
+    return explain(train, test, len(evaluation_pairs(settings, "test")[0]))
+
+
+def explain(train: dict[str, Any], test: dict[str, Any], pairs: int) -> str:
+    """The answer, from the scores on so many test pairs, and those on training pairs."""
+    chance = abs(test["order_kept_percent"] - 50) < 2 * 50 / np.sqrt(pairs)  # two standard errors
+    if not train["ratio"] < test["ratio"]:
+        verdict = "They are not worse. "
+    elif chance and train["order_kept_percent"] > 75:
+        verdict = "Which image counts as the first is known by heart, or not at all. "
+    else:
+        verdict = ""
     return (
-        "Because which image counts as the first can only be known by heart. The outputs fit the "
+        f"{verdict}The outputs fit the "
         f"order of the sets better than the opposite one in {train['order_kept_percent']:.0f} % of "
         f"the training pairs and in {test['order_kept_percent']:.0f} % of the test pairs, where "
         f"guessing gives 50 %. The error is {100 * train['ratio']:.0f} % and "
@@ -189,7 +202,8 @@ def why(settings: Settings, full: bool) -> str:
         f"better order counts, {100 * train['ratio_better_order']:.0f} % and "
         f"{100 * test['ratio_better_order']:.0f} %."
         + (
-            " On images that it does not know it still draws pieces of those that it does."
+            " So on images that it does not know it does worse, even then, than who gives the "
+            "average twice."
             if test["ratio_better_order"] > 1
             else ""
         )

@@ -44,16 +44,20 @@ def linear_map(learned: Halves, average: Array) -> Array:
     return np.concatenate([part.reshape(average.shape) for part in parts], axis=-1)
 
 
-def outputs_of_all(settings: Settings, which: str) -> dict[str, Array]:
-    """What each method makes of the evaluation pairs."""
-    average, _ = evaluation_pairs(settings, which)
-    learned = sets(settings)["train"]
+def untrained(learned: Halves, average: Array) -> dict[str, Array]:
+    """What the methods without training make of averages (N, H, W, C)."""
     mean = np.concatenate([x.mean(axis=0) for x in learned], axis=-1)  # (H, W, 2C)
-    results = {
+    return {
         "average, twice": np.concatenate([average, average], axis=-1),
         "mean images": np.broadcast_to(mean, (len(average), *mean.shape)),
         "linear map": linear_map(learned, average),
     }
+
+
+def outputs_of_all(settings: Settings, which: str) -> dict[str, Array]:
+    """What each method makes of the evaluation pairs."""
+    average, _ = evaluation_pairs(settings, which)
+    results = untrained(sets(settings)["train"], average)
     for net in reversed(NETS):
         results[net] = outputs(settings, net, which)
     return results
@@ -127,7 +131,7 @@ def which_is_best(results: dict[str, dict[str, Any]]) -> str:
     agrees = "as" if order == list(NETS) else "unlike"
     by_heart = linear["train"]["error"] < results[order[0]]["train"]["error"]
     lesson = (
-        "for images that are known memory is enough, and none of the networks comes near it"
+        "for images that are known memory is enough, and none of the networks does as well"
         if by_heart
         else "the best network does better than this way of knowing images by heart"
     )

@@ -92,8 +92,7 @@ def more_data(settings: Settings) -> None:
     left.set_xticks(sizes, [f"{n:,}" for n in sizes])
     left.minorticks_off()
     left.margins(y=0.12)
-    trivial = results[sizes[0]][0]["test"]
-    trivial_error = trivial["error"] / trivial["ratio"]
+    trivial_error = error_of_the_average(results[sizes[0]][0]["test"])
     for i, (n, (_, history)) in enumerate(results.items()):
         pairs = pairs_per_epoch(settings) * np.arange(1, len(history.loss) + 1)
         right.plot(pairs, 100 * np.array(history.loss) / trivial_error, f"C{i + 2}-o", ms=3,
@@ -124,6 +123,11 @@ def more_data(settings: Settings) -> None:
         [("Would more data fix the test set?", answer(results))],
     )
     publish(settings, page, figure, started)
+
+
+def error_of_the_average(found: dict[str, Any]) -> float:
+    """What giving the average twice has on the pairs that ``found`` was measured on."""
+    return found["error"] / found["ratio"]
 
 
 def answer(results: dict[int, tuple[dict[str, dict[str, Any]], History]]) -> str:

@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from exercises.common import Page, Settings, mnist32, publish, run_as_script
 from exercises.ex03_nearest_neighbour import class_separation
 from exercises.ex07_vae import KL_WEIGHT, means, vae
+from exercises.measures import mean_image_error
 from exercises.trained import Recipe, train
 from nnscratch.losses import mse
 from nnscratch.models import VAE, NegativeELBO, elbo_terms
@@ -130,7 +131,7 @@ def run(settings: Settings) -> None:
             fontsize=8,
         )
     digit_legend(figure)
-    mean_image = ((data.x_test - data.x_train.mean(axis=0)) ** 2).sum() / len(data.x_test)
+    mean_image = data.x_test[0].size * mean_image_error(data.x_train, data.x_test)
     normal = stream(0, "codes in empty cells").standard_normal((len(data.x_test), 2))
     reference = {"sse_of_the_mean_image": mean_image, "empty_cells_percent": empty_cells(normal)}
     page = Page(
@@ -154,6 +155,7 @@ def answers(results: dict[str, dict[str, Any]], reference: dict[str, Any]) -> li
     free, pulled, both = (results[n] for n in ("reconstruction only", "KL only", "both"))
     more = "more" if free["1-NN_macro_percent"] > both["1-NN_macro_percent"] else "not more"
     noise = pulled["sampling_sd"] / pulled["code_sd"].mean()
+    where = "Near" if pulled["code_sd"].mean() < 0.1 * both["code_sd"].mean() else "Not near"
     return [
         (
             "Does the reconstruction alone separate the classes, and leave places empty?",
@@ -171,10 +173,10 @@ def answers(results: dict[str, dict[str, Any]], reference: dict[str, Any]) -> li
         ),
         (
             "Does KL alone place the codes at random near the centre?",
-            f"Near the centre: their standard deviation is {pulled['code_sd'].mean():.2g} and KL "
-            f"{pulled['kl']:.1g} nats, with s = {pulled['sampling_sd']:.3f}. The nearest training "
-            f"code has the right digit in {pulled['1-NN_macro_percent']:.1f} %, where chance gives "
-            "about 10 %. What a decoder would see is a sample, whose noise is "
+            f"{where} the centre: their standard deviation is {pulled['code_sd'].mean():.2g} and "
+            f"KL {pulled['kl']:.1g} nats, with s = {pulled['sampling_sd']:.3f}. The nearest "
+            f"training code has the right digit in {pulled['1-NN_macro_percent']:.1f} %, where "
+            "chance gives about 10 %. What a decoder would see is a sample, whose noise is "
             f"{noise:,.0f} times as wide as the codes are spread. The decoder itself never got a "
             f"gradient; its error of {pulled['sse_at_mu']:.0f} is that of its "
             f"initial weights (the mean image has {reference['sse_of_the_mean_image']:.1f}).",

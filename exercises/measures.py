@@ -16,6 +16,16 @@ def squared_errors(images: Array, reference: Array) -> Array:
     return ((images - reference) ** 2).mean(axis=(1, 2, 3), dtype=np.float64)
 
 
+def squared_error(images: Array, reference: Array) -> float:
+    """The mean over all pixels of all images."""
+    return float(((images - reference) ** 2).mean(dtype=np.float64))
+
+
+def mean_image_error(x_train: Array, x: Array) -> float:
+    """Error at ``x`` of the mean training image: what a decoder reaches that knows nothing."""
+    return squared_error(x_train.mean(axis=0, dtype=np.float64), x)
+
+
 def by_digit(values: Array, labels: Array) -> Array:
     """The mean (10,) of ``values`` (N,) over the images of each digit; NaN where it has none."""
     sums = np.bincount(labels, weights=values, minlength=10)

@@ -21,6 +21,7 @@ from scipy.linalg import subspace_angles, svd
 
 from exercises.alive_start import find_alive_seed
 from exercises.common import Page, Settings, fashion, publish, run_as_script
+from exercises.measures import squared_error
 from exercises.trained import Recipe, train
 from nnscratch.layers import Dense, Flatten, ReLU, Reshape, Sequential
 from nnscratch.layers.activations import sigmoid
@@ -142,11 +143,6 @@ def images(model: Autoencoder, variant: Variant, x: Array) -> Array:
     return sigmoid(y) if variant.loss is binary_crossentropy else y
 
 
-def squared_error(y: Array, x: Array) -> float:
-    """Mean over all pixels, summed in float64."""
-    return float(((y - x) ** 2).mean(dtype=np.float64))
-
-
 def measure(settings: Settings, variant: Variant) -> dict[str, Any]:
     """Error and subspace of one variant, beside those of PCA with two components.
 
@@ -160,14 +156,22 @@ def measure(settings: Settings, variant: Variant) -> dict[str, Any]:
         error = numbers[f"{name}_mse"] = squared_error(images(model, variant, x), x)
         numbers[f"{name}_mse_ratio"] = error / squared_error(project(settings, x), x)
     remaining = principal_directions(settings)[2]
-    numbers["components_of_pca_with_this_error"] = (
-        int(np.argmax(remaining <= numbers["train_mse"])) + 1
-    )
+    numbers["components_of_pca_with_this_error"] = components(remaining, numbers["train_mse"])
     numbers["largest_angle_degrees"] = history.measured["angle"][-1]
-    numbers["codes_exactly_0_percent"] = 100 * (predict(model.encoder, data.x_test) == 0).mean()
+    numbers["codes_exactly_0_percent"] = zeros_percent(predict(model.encoder, data.x_test))
     numbers["draws_that_died"] = (seed - settings.seed) // 1000
     numbers["loss_by_epoch"] = history.loss
     return numbers
+
+
+def components(remaining: Array, error: float) -> int:
+    """How many directions PCA needs for at most this error; see `principal_directions`."""
+    return int(np.argmax(remaining <= error)) + 1
+
+
+def zeros_percent(codes: Array) -> float:
+    """How much of the numbers in codes (N, d) is exactly 0."""
+    return 100 * float((codes == 0).mean())
 
 
 def run(settings: Settings) -> None:
@@ -248,11 +252,12 @@ def answers(results: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
         )
 
     wide, relu = results[WIDE.name], results[RELU.name]
+    spans = wide["largest_angle_degrees"] < 0.01
     bce = ", ".join(f"{loss:.4f}" for loss in results[SIGMOID.name]["loss_by_epoch"][-3:])
     return [
         (
             "Is a linear autoencoder PCA?",
-            f"{line(LINEAR)}. (Its two code units are any two directions of that plane, not the "
+            f"{line(LINEAR)}. (Its two code units may be any two directions of its plane, not the "
             "principal ones.)",
         ),
         (
@@ -266,11 +271,11 @@ def answers(results: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
         ),
         (
             "What does a code larger than the image do?",
-            f"With {WIDE.units:,} units for 784 pixels nothing has to be left out: the error falls "
-            f"to {wide['train_mse_ratio']:.4f} times that of PCA-2, and PCA would need "
-            f"{wide['components_of_pca_with_this_error']} components for that. It could be 0, but "
-            "gradient descent learns directions of small variance last. Its decoder spans the "
-            f"PCA plane (angle {wide['largest_angle_degrees']:.2g} degrees) among all others.",
+            f"With {WIDE.units:,} units for 784 pixels nothing has to be left out: the error is "
+            f"{wide['train_mse_ratio']:.4f} times that of PCA-2, and PCA would need "
+            f"{wide['components_of_pca_with_this_error']} components for that. Its decoder "
+            f"{'spans' if spans else 'does not span'} the PCA plane (angle "
+            f"{wide['largest_angle_degrees']:.2g} degrees).",
         ),
     ]
 

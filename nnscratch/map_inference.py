@@ -108,6 +108,7 @@ def map_estimate(
             z, trace = _by_adam(problem, iterations, learning_rate)
         else:
             z, trace = _by_lbfgs(problem, iterations)
+    decoder.forget()
     N = len(x)
     per_start = trace.reshape(len(trace), -1, N)  # (T, S, N)
     best = per_start[-1].argmin(axis=0)  # (N,)

@@ -136,6 +136,7 @@ def fit(
                 run.save(checkpoint)
     if patience is not None:
         run.restore_best()
+    model.forget()
     return history
 
 
@@ -176,9 +177,14 @@ def _train_epoch(
 
 
 def predict(model: Layer, x: Array, batch_size: int = 500) -> Array:
-    """The outputs for all of ``x``, at least one sample, in evaluation mode, batch by batch."""
+    """The outputs for all of ``x``, at least one sample, in evaluation mode, batch by batch.
+
+    The model keeps nothing of the batches; ``backward`` needs a forward pass of its own.
+    """
     check_samples("x", x)
-    return np.concatenate([model.forward(x[batch]) for batch in slices(len(x), batch_size)])
+    outputs = [model.forward(x[batch]) for batch in slices(len(x), batch_size)]
+    model.forget()
+    return np.concatenate(outputs)
 
 
 def evaluate(model: Layer, x: Array, target: Array, loss: Loss, batch_size: int = 500) -> float:
@@ -190,4 +196,5 @@ def evaluate(model: Layer, x: Array, target: Array, loss: Loss, batch_size: int 
     total = 0.0
     for batch in slices(len(x), batch_size):
         total += loss(model.forward(x[batch]), target[batch])[0] * len(x[batch])
+    model.forget()
     return total / len(x)

@@ -120,6 +120,14 @@ class Layer:
         """dL/dx, shaped like the latest x, from dL/dy, shaped like the latest outputs."""
         raise NotImplementedError
 
+    def forget(self) -> None:
+        """Let go of what the latest forward pass kept for backward.
+
+        A batch of 500 images can take hundreds of megabytes, and a trained model would hold them
+        for as long as it lives. `nnscratch.training.fit` and `predict` end with this.
+        """
+        self.cache = ()
+
     def check_input(self, x: Array) -> None:
         """Raise a ValueError or TypeError, with a sentence, unless arrays are what was built for.
 
@@ -206,6 +214,11 @@ class Composite(Layer):
     @property
     def state(self) -> dict[str, Array]:  # type: ignore[override]
         return self._gather("state")
+
+    def forget(self) -> None:
+        super().forget()
+        for part in self.parts.values():
+            part.forget()
 
     def multiply_adds(self) -> int:
         return sum(part.multiply_adds() for part in self.parts.values())
@@ -314,6 +327,11 @@ class Sequential(Composite):
         for layer in reversed(self._steps):
             dy = layer.backward(dy)
         return dy
+
+    def forget(self) -> None:
+        super().forget()
+        for step in self._steps:  # those that stand for several layers keep arrays of their own
+            step.forget()
 
     def entrance(self) -> Layer:
         return self.layers[0]

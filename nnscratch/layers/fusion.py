@@ -144,6 +144,9 @@ class Fused:
             grads["W"][...], grads["b"][...] = dW, db
         return dx
 
+    def forget(self) -> None:
+        self.cache = ()
+
 
 def _compiled() -> Any:
     """The module; not kept anywhere, for modules cannot be copied with a model."""

@@ -243,4 +243,5 @@ def elbo_terms(
         y = model.decoder.forward(mu + np.exp(logvar / 2) * noise)
         totals["reconstruction"] += reconstruction(y, batch, reduction="sum")[0]
         totals["kl"] += gaussian_kl(mu, logvar, reduction="sum")[0]
+    model.forget()
     return {key: total / len(x) for key, total in totals.items()}

@@ -19,6 +19,7 @@ from exercises.image_separation_training import mse_of_both, train_on_pairs
 from exercises.image_separation_view import Pixels, WhitenedPatches, separate
 from exercises.trained import Recipe
 from nnscratch import datasets
+from nnscratch.layers import Layer
 from nnscratch.models import UNet
 
 rng = np.random.default_rng(0)
@@ -140,7 +141,7 @@ def test_a_net_that_answers_right_separates_perfectly(learned):
     view = WhitenedPatches(learned)
     average, both = draw_pairs(learned, 6, rng)
 
-    class Perfect:
+    class Perfect(Layer):
         def forward(self, x):
             np.testing.assert_array_equal(x, view.look(average))
             return view.target(both)
