@@ -14,6 +14,7 @@ class Formula:
     def __init__(self, formula, input_shape=()):
         self.forward = lambda x, training=False: formula(x)
         self.input_shape, self.dtype = input_shape, np.dtype(np.float32)
+        self.forget = lambda: None  # there is nothing that it keeps
 
 
 def painter(side=32):

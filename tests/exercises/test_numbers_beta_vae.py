@@ -259,6 +259,8 @@ def test_accuracies_are_summed_up_over_the_draws():
 
 def test_a_tie_is_no_win():
     same = {10: np.array([0.5])}
-    text = beta_vae_downstream.answer({"probe": {"AE": same, "VAE": same, "PCA": {10: np.zeros(1)}}})
+    text = beta_vae_downstream.answer(
+        {"probe": {"AE": same, "VAE": same, "PCA": {10: np.zeros(1)}}}
+    )
     assert "best in 0 of 1 cases" in text
     assert "best: the autoencoder and the VAE." in text
