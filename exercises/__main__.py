@@ -12,6 +12,7 @@ from exercises import timing
 from exercises.catalogue import EXERCISES, FIGURES, first_line, short_name
 from exercises.common import Settings, run_stoppable, script_parser, to_settings
 from exercises.explorer import make_explorer
+from exercises.memory import peak_in_words
 from exercises.report import write_report
 from exercises.results import table
 from exercises.timing import GALLERY
@@ -38,7 +39,7 @@ def run_all(settings: Settings) -> None:
         timing.keep(settings.out, which, ms, seconds)
     path = write_report(settings.out, EXERCISES, seconds, make_explorer(settings))
     print(f"  {path}: all figures on one page", flush=True)
-    print(f"It took {timing.in_words(sum(seconds.values()))}.", flush=True)
+    print(f"It took {timing.in_words(sum(seconds.values()))}{peak_in_words()}.", flush=True)
 
 
 def fill_gallery(folder: Path) -> None:

@@ -101,30 +101,37 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-@functools.cache
 def mnist32(settings: Settings) -> datasets.Dataset:
     """MNIST at 32 x 32, as in the 5LSL0 exercises."""
-    return _few(settings, datasets.mnist(size=32, data=settings.data))
+    return _images("MNIST at 32 x 32", settings.data, settings.quick)
 
 
-@functools.cache
 def mnist28(settings: Settings) -> datasets.Dataset:
     """MNIST at its own size."""
-    return _few(settings, datasets.mnist(data=settings.data))
+    return _images("MNIST", settings.data, settings.quick)
 
 
-@functools.cache
 def fashion(settings: Settings) -> datasets.Dataset:
     """Fashion-MNIST."""
-    return _few(settings, datasets.fashion_mnist(data=settings.data))
+    return _images("Fashion-MNIST", settings.data, settings.quick)
 
 
-def _few(settings: Settings, data: datasets.Dataset) -> datasets.Dataset:
-    """A handful of the images for ``--quick``, else all."""
-    if not settings.quick:
+@functools.lru_cache(maxsize=2)  # no script needs more at once, and each has up to 280 MB
+def _images(name: str, source: str, quick: bool) -> datasets.Dataset:
+    """All the images, or a handful for ``--quick``."""
+    if name == "Fashion-MNIST":
+        data = datasets.fashion_mnist(data=source)
+    else:
+        data = datasets.mnist(size=32 if "32" in name else 28, data=source)
+    if not quick:
         return data
-    few = (data.x_train[:640], data.y_train[:640], data.x_test[:200], data.y_test[:200])
-    return datasets.Dataset(*few, data.name, f"QUICK RUN, 640 + 200 images of: {data.source}")
+    return data._replace(
+        x_train=data.x_train[:640].copy(),  # or the rest would be kept with them
+        y_train=data.y_train[:640].copy(),
+        x_test=data.x_test[:200].copy(),
+        y_test=data.y_test[:200].copy(),
+        source=f"QUICK RUN, 640 + 200 images of: {data.source}",
+    )
 
 
 def ten_digits(data: datasets.Dataset) -> Array:

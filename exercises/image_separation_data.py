@@ -27,7 +27,7 @@ class Halves(NamedTuple):
     second: Array
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1)
 def photographs(settings: Settings) -> datasets.Dataset:
     """CIFAR-10; where it is not to be had, Fashion-MNIST at 32 x 32.
 

@@ -72,6 +72,7 @@ def two_exercises(monkeypatch, tmp_path):
     monkeypatch.setattr(everything, "EXERCISES", tuple((module, ()) for module in modules))
     monkeypatch.setattr(everything, "write_report", lambda folder, *_: folder / "report.html")
     monkeypatch.setattr(everything, "make_explorer", lambda settings: None)
+    monkeypatch.setattr(everything, "peak_in_words", lambda: ", with little memory")
     monkeypatch.setattr(timing, "GALLERY", tmp_path)
     monkeypatch.setattr(timing, "step_ms", lambda: 10.0)
     timing.keep(tmp_path, "embedded", 5.0, {"first": 60, "second": 120})
@@ -82,7 +83,7 @@ def test_the_estimate_comes_first_and_the_time_is_kept(two_exercises, tmp_path, 
     everything.run_all(settings)
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "2 exercises, about 6 minutes on this machine."
-    assert said[-1] == "It took 0 seconds."
+    assert said[-1] == "It took 0 seconds, with little memory."
     record = json.loads((tmp_path / "out" / "timings-embedded.json").read_text())
     assert record == {"step_ms": 10.0, "seconds": {"first": 0.0, "second": 0.0}}
 
