@@ -1,39 +1,25 @@
 """Train a model, or take it up where an earlier run left it.
 
 Trained models lie in ``<out>/models/`` under a name that is a digest of everything they depend
-on: architecture, initial weights, data, training settings, and the code of the library that
-trains. Change any of it and the model is trained anew; change nothing and a later exercise gets
-it at once.
+on: architecture, initial weights, data, training settings, the functions that are handed over, and
+the code of the library that trains. Change any of it and the model is trained anew; change nothing
+and a later exercise gets it at once.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-import nnscratch
 from exercises.common import Settings
+from exercises.fingerprint import Fingerprint, library
+from nnscratch import kernels
 from nnscratch.layers import Layer
 from nnscratch.layers.base import all_parts
 from nnscratch.optimizers import Adam, cosine_decay
 from nnscratch.training import Data, History, Loss, fit
-
-TRAINING_CODE = (
-    "kernels",
-    "layers",
-    "models",
-    "data_checks.py",
-    "initializers.py",
-    "losses.py",
-    "optimizers.py",
-    "randomness.py",
-    "training.py",
-    "training_run.py",
-)
 
 
 @dataclass(frozen=True)
@@ -81,12 +67,8 @@ def train(
     With ``first_look``, training that starts from nothing stops after so many epochs; calling
     again without it goes on to the end. ``measure`` and ``renew`` are those of `fit`.
     """
-    key = hashlib.sha256(f"{recipe} {settings.seed} {loss.__name__}".encode())
-    key.update("\n".join(map(_describe, all_parts(model))).encode())
-    for array in (*model.params.values(), *model.state.values(), *data, *validation):
-        key.update(np.ascontiguousarray(array).data)
-    key.update(_code_digest() + (b"" if renew is None else b"renewed"))
-    path = settings.out / "models" / f"{name}-{key.hexdigest()[:12]}.npz"
+    key = key_of(settings.seed, model, loss, recipe, data, validation, measure, renew)
+    path = settings.out / "models" / f"{name}-{key}.npz"
     if path.exists():
         print(f"  {name}: going on from {path}", flush=True)
         first_look = None
@@ -108,19 +90,21 @@ def train(
     )
 
 
-def _describe(layer: Layer) -> str:
-    """The layer's class and settings, which say what its weights (hashed as well) do not."""
-    plain = {k: v for k, v in vars(layer).items() if isinstance(v, int | float | str | tuple)}
-    for changes_in_a_forward_pass in ("cache", "batch_size", "_planned_for"):
-        plain.pop(changes_in_a_forward_pass, None)
-    return f"{type(layer).__name__} {sorted(plain.items())}"
-
-
-def _code_digest() -> bytes:
-    root = Path(nnscratch.__file__).parent
-    parts = [root / part for part in TRAINING_CODE]
-    files = [f for part in parts for f in ([part] if part.is_file() else part.glob("**/*.py"))]
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        digest.update(file.read_bytes())
-    return digest.digest()
+def key_of(
+    seed: int,
+    model: Layer,
+    loss: Loss,
+    recipe: Recipe,
+    data: Data,
+    validation: Data,
+    measure: Callable[[], dict[str, float]] | None,
+    renew: Callable[[np.random.Generator], Data] | None,
+) -> str:
+    """Equal for two trainings that end with the same weights and history, and for no others."""
+    key = Fingerprint()
+    for layer in all_parts(model):
+        key.add_layer(layer)
+    key.add([seed, model.params, model.state, data, validation, loss, measure, renew])
+    key.add([recipe.epochs, recipe.batch_size, recipe.keep_best, recipe.optimizer(len(data[0]))])
+    key.add([library(), kernels.in_use()])  # the two kinds of kernels round differently
+    return key.hexdigest()[:12]

@@ -85,7 +85,6 @@ def test_map_beats_encoding_once_the_decoder_knows_the_image():
 
 
 def test_the_loss_of_the_exercise_has_the_weight_in_its_name():
-    """Which is how `train` tells one trained model from another."""
     model = vae(0)
     names = {NegativeELBO(model, w).__name__ for w in (2.56, 0.5)}
     assert names == {"mse + 2.56 KL", "mse + 0.5 KL"}
