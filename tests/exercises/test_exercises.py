@@ -251,6 +251,14 @@ def test_he_weights_are_dead_where_glorots_are():
         assert he == dead_places(ex01_autoencoder.autoencoder(seed), images)
 
 
+def test_he_weights_have_their_width():
+    model = ex01b_dead_starts.with_he_weights(0)
+    for layer in (*model.encoder.layers, *model.decoder.layers):
+        if layer.params:
+            edge = np.sqrt(6 / (9 * layer.input_shape[-1]))
+            assert 0.9 * edge < abs(layer.params["W"]).max() <= edge * (1 + 1e-6)
+
+
 def test_clipping_is_what_the_last_relu_does():
     images = mnist32(Settings(data="embedded")).x_test[:300]
     for seed in range(5):
