@@ -92,19 +92,18 @@ def traversals(settings: Settings) -> None:
     figure = new_figure(8.6, 4.6, "One latent moved at a time, the others at 0")
     numbers = {}
     for axis, name in zip(figure.subplots(1, 2), SETS, strict=True):
-        variances = codes(settings, name)[1].var(axis=0, dtype=np.float64)
-        order = np.argsort(-variances)
+        order, variances = by_variance(codes(settings, name)[1])
         images = draw(settings, name, traversal(order))
         mosaic(axis, images)
         middles = 28 * np.arange(LATENT) + 13.5
-        axis.set_yticks(middles, [f"{variances[k]:.2g}" for k in order], fontsize=7)
+        axis.set_yticks(middles, [f"{variance:.2g}" for variance in variances], fontsize=7)
         axis.set_xticks(middles, [f"{step:+.1f}" for step in STEPS], fontsize=7)
         axis.tick_params(length=0)
         axis.set(xlabel="value of the latent", ylabel="variance of its mu over the test images")
         axis.set_title(name, fontsize=9)
         numbers[name] = {
             "latent": order,
-            "variance_of_mu": variances[order],
+            "variance_of_mu": variances,
             "sse_between_both_ends": between_ends(images),
         }
     page = Page(
@@ -117,6 +116,13 @@ def traversals(settings: Settings) -> None:
         numbers,
     )
     publish(settings, page, figure, started)
+
+
+def by_variance(z: Array) -> tuple[Array, Array]:
+    """The latents of codes z (N, d) from the most to the least varying, and their variances."""
+    variances = z.var(axis=0, dtype=np.float64)
+    order = np.argsort(-variances)
+    return order, variances[order]
 
 
 def between_ends(images: Array) -> Array:
@@ -147,7 +153,7 @@ def measure(settings: Settings, name: str) -> dict[str, Any]:
         "VAE": by_mu,
         f"PCA-{LATENT}": {k: by_pca[k] for k in ("1-NN_macro_percent", "silhouette")},
         "active_units": active_units(z, ACTIVE),
-        "variance_of_mu": np.sort(z.var(axis=0, dtype=np.float64))[::-1],
+        "variance_of_mu": by_variance(z)[1],
         "variance_of_images": data.x_train.var(axis=0, dtype=np.float64).sum(),
         "most_confused": worst_pairs(by_mu.pop("confusion"), NAMES[name]),
     }

@@ -3,25 +3,15 @@
 import numpy as np
 import pytest
 
-from exercises import (
-    beta_vae,
-    beta_vae_betas,
-    beta_vae_downstream,
-    beta_vae_interpolation,
-    beta_vae_sweep,
-)
+from exercises import beta_vae, beta_vae_betas, beta_vae_sweep
 from exercises.common import Settings
 from exercises.judge import SURE
 from exercises.measures import mean_image_error, squared_error
 from nnscratch import datasets
+from tests.exercises.formulas import Formula, greys, painter
 
 QUICK = Settings(data="embedded", quick=True)
 rng = np.random.default_rng(0)
-
-
-def walk(*values):
-    """Images of one grey each, (1, T, 2, 2, 1)."""
-    return np.repeat(np.array(values, np.float32), 4).reshape(1, -1, 2, 2, 1)
 
 
 # -- errors
@@ -188,79 +178,24 @@ def test_answer_about_the_sweep_follows_the_numbers(errors, shares, said, unsaid
     assert "most samples are accepted at beta = 1 (50.0 %)" in text
 
 
-# -- walks
-
-
-def test_pairs_have_different_labels():
-    labels = np.array([4] * 80 + [7] * 20)
-    a, b = beta_vae_interpolation.unequal_pairs(labels, 30, rng)
-    assert len(a) == len(b) == 30
-    assert (labels[a] != labels[b]).all()
-    assert len(set(a)) > 5
-
-
-def test_steps_of_a_walk_by_hand():
-    """Four pixels of one grey: the distance is twice the difference of the greys."""
-    found = beta_vae_interpolation.moves(walk(0, 1, 0, 3))
-    assert found["mean_step"].tolist() == [2, 2, 6]
-    assert found["unevenness"] == pytest.approx(6 / (10 / 3))
-    assert found["length"] == pytest.approx(10 / 6)
-
-
-def test_the_middle_of_a_walk_is_its_middle(monkeypatch):
-    """The judge is as sure as an image is bright; only the middle is a training image."""
-    monkeypatch.setattr(
-        beta_vae_interpolation, "read_digits", lambda _, x: (None, x.mean(axis=(1, 2, 3)))
-    )
-    train = walk(0.75)[0]
-    data = datasets.Dataset(train, np.zeros(1), train, np.zeros(1), "", "")
-    monkeypatch.setattr(beta_vae_interpolation, "mnist28", lambda settings: data)
-    found = beta_vae_interpolation.measure(QUICK, walk(0, 0.5, 0.75, 0.5, 0.25))
-    assert found["confidence"] == pytest.approx(0.75)
-    assert found["nearest"] == pytest.approx(0, abs=1e-6)
-    assert found["mean_confidence"] == pytest.approx([0, 0.5, 0.75, 0.5, 0.25])
-    later = beta_vae_interpolation.measure(QUICK, walk(0, 0, 0.25, 0.75, 0.75))
-    assert later["nearest"] == pytest.approx(0.25)
-
-
-def test_comparison_is_the_vae_minus_the_autoencoder():
-    keys = beta_vae_interpolation.MEASURES
-    ae, vae, fade = (
-        {key: np.array([1.0, 2, 3]) + shift * place for place, key in enumerate(keys, 1)}
-        for shift in (0, 10, 100)
-    )
-    found = beta_vae_interpolation.compared({"AE": ae, "VAE": vae, "fade": fade}, rng)
-    assert found["walks"] == 3
-    assert found["AE"]["unevenness"] == 2
-    assert found["fade"]["length"] == 202
-    for place, key in enumerate(keys, 1):
-        assert found["VAE_minus_AE_with_interval"][key] == (10 * place,) * 3
-    text = beta_vae_interpolation.answer(
-        {"AE": ae, "VAE": vae, "fade": fade},
-        {key: (sign * 10.0, sign * 10 - 1.0, sign * 10 + 1.0)
-         for key, sign in zip(keys, (1, -1, 1, 1), strict=True)}
-        | {"nearest": (0.5, -1.0, 2.0)},
-    )  # fmt: skip
-    assert "2 for the autoencoder, 12 for the VAE, surely higher (+10," in text
-    assert "surely lower (-10," in text
-    assert "not surely higher (+0.5, 95 % interval -1 to +2)" in text
-
-
-# -- downstream
-
-
-def test_accuracies_are_summed_up_over_the_draws():
-    found = {"probe": {"AE": {100: np.array([0.5, 0.7]), 640: np.array([0.9])}}}
-    assert beta_vae_downstream.summary(found) == {
-        "probe, AE, 100 labels": {"accuracy": pytest.approx(0.6), "sd": pytest.approx(0.1)},
-        "probe, AE, 640 labels": {"accuracy": 0.9, "sd": 0},
-    }
-
-
-def test_a_tie_is_no_win():
-    same = {10: np.array([0.5])}
-    text = beta_vae_downstream.answer(
-        {"probe": {"AE": same, "VAE": same, "PCA": {10: np.zeros(1)}}}
-    )
-    assert "best in 0 of 1 cases" in text
-    assert "best: the autoencoder and the VAE." in text
+def test_errors_at_mu_and_at_a_sample_by_hand(monkeypatch):
+    """Images of grey 0.5; at mu grey 0.4 is drawn, at the sampled code 0.8."""
+    module, x = beta_vae_betas, greys([0.5, 0.5], 28)
+    data = datasets.Dataset(x, None, x, None, "", "")
+    model = Formula(None)
+    model.decoder = painter(28)
+    mu = np.full((2, 64), 0.4, np.float32)
+    monkeypatch.setattr(module, "trained_vae", lambda *_: (model, "history", ""))
+    monkeypatch.setattr(module, "mnist28", lambda settings: data)
+    monkeypatch.setattr(module, "encode", lambda *_: (mu, 0 * mu, 2 * mu))
+    monkeypatch.setattr(module, "mean_image_mse", lambda settings: 0.04)
+    monkeypatch.setattr(module, "prior_codes", lambda settings: np.full((3, 64), 0.7, np.float32))
+    monkeypatch.setattr(module, "sample_quality", lambda _, images: {"grey": images.mean()})
+    monkeypatch.setattr(module, "kl_slope", lambda history: {"of": history})
+    found = module.measured.__wrapped__(QUICK, 0.1)
+    assert found["test_mse"] == pytest.approx(0.01)
+    assert found["test_mse_sampled"] == pytest.approx(0.09)
+    assert found["explained"] == pytest.approx(0.75)
+    assert found["grey"] == pytest.approx(0.7)
+    assert found["of"] == "history"
+    assert found["kl"] == pytest.approx(64 * 0.08)

@@ -10,6 +10,7 @@ from nnscratch.datasets import Dataset
 from nnscratch.losses import mse
 from nnscratch.metrics import pca
 from nnscratch.training import History
+from tests.exercises.formulas import Formula
 
 QUICK = Settings(data="embedded", quick=True)
 rng = np.random.default_rng(0)
@@ -227,3 +228,46 @@ def test_measured_latents_are_those_of_the_test_codes(monkeypatch):
     assert found["variance_of_images"] == pytest.approx(pixels.var(axis=0).sum())
     assert len(found["most_confused"]) == 3
     assert set(found["PCA-10"]) == {"1-NN_macro_percent", "silhouette"}
+
+
+def test_latents_stand_in_the_order_of_their_variances():
+    order, variances = fashion_vae_latents.by_variance(np.array([[0.0, 5, 1], [4, 5, 3]]))
+    assert order.tolist() == [0, 2, 1]
+    assert variances.tolist() == [4, 1, 0]
+
+
+def test_curves_of_the_loss_are_of_both_sets(monkeypatch):
+    """Training images are 1 and test images 2; the "loss" is their mean."""
+    ones = np.ones((3, 28, 28, 1), np.float32)
+    data = Dataset(ones, np.zeros(3), 2 * ones, np.zeros(3), "", "some")
+    monkeypatch.setattr(fashion_vae, "SETS", {"MNIST": lambda settings: data})
+    monkeypatch.setattr(fashion_vae, "fashion", lambda settings: data)
+    monkeypatch.setattr(fashion_vae, "parts_of_the_loss", lambda model, x: {"kl": x.mean()})
+    monkeypatch.setattr(fashion_vae, "train", lambda *args, measure: measure())
+    _, measured, stamp = fashion_vae.trained.__wrapped__(QUICK, "MNIST")
+    assert measured == {"train kl": 1, "test kl": 2}
+    assert stamp.startswith("some\n")
+
+
+def test_codes_of_all_planes_are_of_training_and_test_images(monkeypatch):
+    """PCA along the first two pixels; the nets are formulas."""
+    x = np.arange(12.0).reshape(2, 2, 3, 1)
+    data = Dataset(x, None, x + 100, None, "", "")
+    directions = np.eye(6)[:2]
+    model = Formula(None)
+    model.encoder = Formula(lambda x: x.reshape(len(x), -1)[:, 2:4])
+    monkeypatch.setattr(pca_ae_vae, "fashion", lambda settings: data)
+    monkeypatch.setattr(
+        pca_linear, "principal_directions", lambda s: (np.full(6, 3.0), directions, 0)
+    )
+    monkeypatch.setattr(pca_linear, "trained", lambda settings, variant: (model, None, 0))
+    monkeypatch.setattr(pca_ae_vae, "trained", lambda settings: None)
+    monkeypatch.setattr(pca_ae_vae, "means", lambda model, x: -x.reshape(len(x), -1)[:, :2])
+    found = pca_ae_vae.codes.__wrapped__(QUICK)
+    first = {name: (train[1].tolist(), test[0].tolist()) for name, (train, test) in found.items()}
+    assert first == {
+        "PCA": ([3, 4], [97, 98]),
+        "AE, linear": ([8, 9], [102, 103]),
+        "AE, ReLU": ([8, 9], [102, 103]),
+        "VAE": ([-6, -7], [-100, -101]),
+    }

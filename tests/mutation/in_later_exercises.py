@@ -12,6 +12,7 @@ SEPARATION, MORE = "exercises/image_separation.py", "exercises/image_separation_
 TRAINING = "exercises/image_separation_training.py"
 
 OF_BETA = "exercises/test_numbers_beta_vae.py"
+OF_WALKS = "exercises/test_numbers_walks.py"
 OF_PLANES = "exercises/test_numbers_planes.py"
 OF_PAIRS = "exercises/test_numbers_separation.py"
 
@@ -47,21 +48,21 @@ MUTANTS = [
         WALKS,
         '"confidence": confidences[:, T // 2]',
         '"confidence": confidences[:, -1]',
-        OF_BETA,
+        OF_WALKS,
     ),
     Mutant(
-        WALKS, "nearest_image_mse(images[:, T // 2]", "nearest_image_mse(images[:, -1]", OF_BETA
+        WALKS, "nearest_image_mse(images[:, T // 2]", "nearest_image_mse(images[:, -1]", OF_WALKS
     ),
-    Mutant(WALKS, "labels[places[0]] != labels", "labels[places[0]] == labels", OF_BETA),
+    Mutant(WALKS, "labels[places[0]] != labels", "labels[places[0]] == labels", OF_WALKS),
     Mutant(
-        WALKS, "paired_bootstrap(vae[key], ae[key]", "paired_bootstrap(ae[key], vae[key]", OF_BETA
+        WALKS, "paired_bootstrap(vae[key], ae[key]", "paired_bootstrap(ae[key], vae[key]", OF_WALKS
     ),
-    Mutant(WALKS, "flat[:, -1] - flat[:, 0]", "flat[:, -1] - flat[:, 1]", OF_BETA),
-    Mutant(WALKS, "steps.max(axis=1) / steps.mean(axis=1)", "steps.max() / steps.mean()", OF_BETA),
-    Mutant(WALKS, '"surely" if low > 0 or high < 0', '"surely" if low > 0 or high > 0', OF_BETA),
-    Mutant(WALKS, '"higher" if difference > 0', '"higher" if difference < 0', OF_BETA),
-    Mutant(DOWNSTREAM, '"sd": values.std()', '"sd": values.var()', OF_BETA),
-    Mutant(DOWNSTREAM, 'wins += best == ["the VAE"]', 'wins += "the VAE" in best', OF_BETA),
+    Mutant(WALKS, "flat[:, -1] - flat[:, 0]", "flat[:, -1] - flat[:, 1]", OF_WALKS),
+    Mutant(WALKS, "steps.max(axis=1) / steps.mean(axis=1)", "steps.max() / steps.mean()", OF_WALKS),
+    Mutant(WALKS, '"surely" if low > 0 or high < 0', '"surely" if low > 0 or high > 0', OF_WALKS),
+    Mutant(WALKS, '"higher" if difference > 0', '"higher" if difference < 0', OF_WALKS),
+    Mutant(DOWNSTREAM, '"sd": values.std()', '"sd": values.var()', OF_WALKS),
+    Mutant(DOWNSTREAM, 'wins += best == ["the VAE"]', 'wins += "the VAE" in best', OF_WALKS),
     Mutant(
         "exercises/measures.py", "squared_error(x_train.mean(", "squared_error(x.mean(", OF_BETA
     ),
@@ -97,12 +98,29 @@ MUTANTS = [
     Mutant(LATENTS, "'ahead' if gap > 0", "'ahead' if gap < 0", OF_PLANES),
     Mutant(
         LATENTS,
-        "np.sort(z.var(axis=0, dtype=np.float64))[::-1]",
-        "np.sort(z.var(axis=0, dtype=np.float64))",
+        "order = np.argsort(-variances)",
+        "order = np.argsort(variances)",
         OF_PLANES,
     ),
     Mutant(LATENTS, "active_units(z, ACTIVE)", "active_units(z, 1.0)", OF_PLANES),
     Mutant(LATENTS, "shares * (1 - np.eye(len(names)))", "shares", "exercises/test_fashion_vae.py"),
+    Mutant(LATENTS, "return order, variances[order]", "return order, variances", OF_PLANES),
+    Mutant(CLOTHES, '"test": data.x_test[:MEASURED]', '"test": data.x_train[:MEASURED]', OF_PLANES),
+    Mutant(PLANES, "- mean) @ directions.T", ") @ directions.T", OF_PLANES),
+    Mutant(BETAS, "1 - at_mu / mean_image_mse", "1 - sampled / mean_image_mse", OF_BETA),
+    Mutant(BETAS, '"test_mse_sampled": sampled', '"test_mse_sampled": at_mu', OF_BETA),
+    Mutant(
+        WALKS,
+        "along(data.x_test[a], data.x_test[b], t)",
+        "along(data.x_test[b], data.x_test[a], t)",
+        OF_WALKS,
+    ),
+    Mutant(
+        DOWNSTREAM,
+        "(predict(ae.encoder, sets[0]), predict(ae.encoder, sets[1]))",
+        "(predict(ae.encoder, sets[0]), predict(ae.encoder, sets[0]))",
+        OF_WALKS,
+    ),
     # -- separation
     Mutant(PAIRS, "np.minimum(kept, opposite)", "np.minimum(kept.mean(), opposite)", OF_PAIRS),
     Mutant(PAIRS, "np.sign(opposite - kept)", "np.sign(kept - opposite)", OF_PAIRS),
