@@ -150,7 +150,10 @@ def ten_digits(data: datasets.Dataset) -> Array:
         return of_the_report
     missing = set(digits.tolist()) - set(data.y_test.tolist())
     if missing:
-        raise ValueError(f"the test images have none of the digits {sorted(missing)}.")
+        raise ValueError(
+            f"the test images have none of the digits {sorted(missing)}; the figures show one of "
+            "each. Take test images with all ten."
+        )
     return np.array([int(np.argmax(data.y_test == digit)) for digit in digits])
 
 

@@ -37,7 +37,8 @@ def run(settings: Settings) -> None:
     few = sizes[0]
     labels = data.y_test[:few]
     chance = chance_level(data.y_train, labels, predicted[:few])
-    shuffled = shuffled_hits(settings, train_codes, test_codes[:few], labels)
+    rng = stream(settings.seed, "shuffled labels")
+    shuffled = shuffled_hits(train_codes, data.y_train, test_codes[:few], labels, rng)
 
     figure = new_figure(9, 4.2, "Table I: accuracy of the nearest training code, digit by digit")
     axis = figure.subplots()
@@ -133,10 +134,10 @@ def chance_level(y_train: Array, labels: Array, predicted: Array) -> dict[str, A
     }
 
 
-def shuffled_hits(settings: Settings, train_codes: Array, z: Array, labels: Array) -> Array:
+def shuffled_hits(
+    train_codes: Array, y_train: Array, z: Array, labels: Array, rng: np.random.Generator
+) -> Array:
     """Right answers after shuffling which training image has which code, twenty times."""
-    y_train = mnist32(settings).y_train
-    rng = stream(settings.seed, "shuffled labels")
     nearest = nearest_neighbour_labels(train_codes, np.arange(len(y_train)), z)
     return np.array([(rng.permutation(y_train)[nearest] == labels).sum() for _ in range(20)])
 

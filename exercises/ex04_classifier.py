@@ -63,7 +63,7 @@ def split(settings: Settings) -> tuple[Data, Data]:
     """The training images in two parts: to learn from, and a twelfth to validate on."""
     data = mnist32(settings)
     order = stream(settings.seed, "validation split").permutation(len(data.x_train))
-    learn, validate = np.split(order, [-(len(order) // 12)])
+    learn, validate = np.split(order, [-max(1, len(order) // 12)])
     return (data.x_train[learn], data.y_train[learn]), (
         data.x_train[validate],
         data.y_train[validate],

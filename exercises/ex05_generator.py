@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from scipy.spatial import cKDTree
-from scipy.stats import spearmanr
 
 from exercises.common import Page, Settings, mnist32, publish, run_as_script
 from exercises.ex01_autoencoder import trained
 from exercises.ex02_latent_space import codes
 from exercises.judge import SURE, read_digits
+from exercises.measures import rank_correlation
 from nnscratch.layers import Sequential
 from nnscratch.plotting import (
     DIGIT_COLORS,
@@ -117,14 +117,6 @@ def measure_tiles(
         "spearman_purity_confidence": by_purity[0],
         "spearman_purity_p_value": by_purity[1],
     }
-
-
-def rank_correlation(a: Array, b: Array) -> tuple[float, float]:
-    """Spearman's correlation and its p-value; 0 and 1 if either is the same for all tiles."""
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return 0.0, 1.0
-    rank = spearmanr(a, b)
-    return float(rank.statistic), float(rank.pvalue)
 
 
 def nearest_image_mse(images: Array, x_train: Array) -> Array:

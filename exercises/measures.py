@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from nnscratch.training import Array, History
 
@@ -37,6 +38,14 @@ def ranked(per_digit: Array) -> list[int]:
     """The digits from the smallest to the largest number, without those that have none."""
     order = np.argsort(per_digit)  # NaN comes last
     return order[: np.isfinite(per_digit).sum()].tolist()
+
+
+def rank_correlation(a: Array, b: Array) -> tuple[float, float]:
+    """Spearman's correlation and its p-value; 0 and 1 if either is the same everywhere."""
+    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:  # two are always in some order
+        return 0.0, 1.0
+    rank = spearmanr(a, b)
+    return float(rank.statistic), float(rank.pvalue)
 
 
 def all_errors(errors: Array, labels: Array) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from nnscratch.plotting import (
     label_losses,
     labelled_grid,
     new_figure,
+    prior_circles,
     save_figure,
     scatter_codes,
 )
@@ -224,6 +225,15 @@ def test_the_upper_right_tile_is_drawn_in_the_upper_right(tmp_path):
 
     assert at(0.75, 0.875) > 0.95
     assert max(at(0.75, 0.625), at(0.25, 0.875), at(0.75, 0.375), at(0.25, 0.375)) < 0.05
+
+
+def test_circles_at_one_and_two_deviations():
+    axis = new_figure(2, 2, "").subplots()
+    prior_circles(axis)
+    assert [(p.get_center(), p.get_radius()) for p in axis.patches] == [((0, 0), 1), ((0, 0), 2)]
+    assert [(text.get_text(), text.xy) for text in axis.texts] == [
+        ("1 sd of the prior", (0, 1)), ("2 sd of the prior", (0, 2)),
+    ]  # fmt: skip
 
 
 def test_ten_different_colours_and_a_legend_of_them():

@@ -68,13 +68,6 @@ def test_a_single_training_code_has_neighbours_enough():
     assert found["purities"].tolist() == [[1]]
 
 
-def test_ranks_of_what_is_the_same_everywhere_say_nothing():
-    rising = np.array([1.0, 2, 3, 4])
-    assert ex05_generator.rank_correlation(rising, np.ones(4)) == (0, 1)
-    assert ex05_generator.rank_correlation(rising, rising**3)[0] == pytest.approx(1)
-    assert ex05_generator.rank_correlation(rising, -rising)[0] == pytest.approx(-1)
-
-
 def test_tiles_are_painted_with_their_codes():
     grid = ex05_generator.grid_of_codes(np.array([0.0, 0.5, 1]), np.array([5.0, 6]))
     images = ex05_generator.decode(painter(side=2), grid)
