@@ -111,7 +111,7 @@ class RecordedELBO(NegativeELBO):
         value, dy = super().__call__(y, target)
         kl, _ = gaussian_kl(self.model.mu, self.model.logvar)
         step = int(self.model.sampling.state["draws"][0])
-        self.parts.setdefault(step, (value - self.kl_weight * kl, kl))
+        self.parts.setdefault(step, (value - self.weight() * kl, kl))
         return value, dy
 
     def take(self) -> dict[str, float]:

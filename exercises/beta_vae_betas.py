@@ -93,8 +93,7 @@ def told_by(mu: Array, logvar: Array) -> dict[str, Any]:
 
 def encode(settings: Settings, model: VAE, x: Array) -> tuple[Array, Array, Array]:
     """mu, logvar and one sampled code z (N, d) of each image."""
-    parts = [model.encode(x[start : start + 500]) for start in range(0, len(x), 500)]
-    mu, logvar = (np.concatenate(part) for part in zip(*parts, strict=True))
+    mu, logvar = model.encode(x)
     rng = stream(settings.seed, "sampled codes")
     return mu, logvar, mu + np.exp(logvar / 2) * rng.standard_normal(mu.shape, np.float32)
 

@@ -107,8 +107,8 @@ def trained(settings: Settings) -> tuple[VAE, History, str]:
 
 
 def means(model: VAE, x: Array) -> Array:
-    """mu (N, d) of all images, batch by batch."""
-    return np.concatenate([model.encode(x[s : s + 500])[0] for s in range(0, len(x), 500)])
+    """mu (N, d) of all images."""
+    return model.encode(x)[0]
 
 
 def totals(history: History, name: str) -> Array:

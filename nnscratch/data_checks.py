@@ -25,6 +25,7 @@ def check_data(
             "many of both."
         )
     model.check_input(x)
+    loss = getattr(loss, "part_of_image", loss)  # NegativeELBO takes its model's outputs only
     for batch in slices(len(x), batch_size):  # does the loss take these targets?
         part = target[batch]
         try:

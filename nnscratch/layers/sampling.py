@@ -56,7 +56,7 @@ class GaussianSampling(Layer):
         x : array (N, ..., 2d)
             mu and logvar.
         training : bool
-            Draw eps; evaluation takes eps = 0, which gives z = mu.
+            Draw eps; evaluation gives z = mu, whatever s is.
         eps : array (N, ..., d), optional
             The noise to use, whatever ``training`` says.
 
@@ -70,8 +70,9 @@ class GaussianSampling(Layer):
         if eps is None and training:
             self.check_kept("state", written=True)
             eps = draw_generator(self.state).standard_normal(mu.shape).astype(x.dtype)
-        elif eps is None:
-            eps = np.zeros_like(mu)
+        elif eps is None:  # not eps = 0: 0 times an infinite s would be NaN
+            self.cache = (None, None)
+            return mu.copy()
         else:
             self.check_array("eps", eps, mu.shape)
         s = np.exp(logvar / 2)
@@ -82,5 +83,5 @@ class GaussianSampling(Layer):
         self.check_gradient(dy)  # dz (N, ..., d)
         eps, s = self.cache
         dmu = dy
-        dlogvar = dy * eps * s / 2
+        dlogvar = np.zeros_like(dy) if eps is None else dy * eps * s / 2
         return np.concatenate([dmu, dlogvar], axis=-1)

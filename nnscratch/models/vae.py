@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from nnscratch.layers.base import Array, Composite, Layer, Sequential, Shape, all_parts
 from nnscratch.layers.dense import Dense
+from nnscratch.layers.geometry import check_count
 from nnscratch.layers.sampling import GaussianSampling
-from nnscratch.losses import gaussian_kl, mse
 from nnscratch.randomness import check_independent, stream
 
 
@@ -20,8 +20,8 @@ class VAE(Composite):
     (The evidence lower bound, a number that the log-probability of an image is never below.) The
     encoder does not give a code but a distribution over codes, N(mu, s^2), from two heads (dense
     layers), and the decoder sees a sample of it, with eps ~ N(0, 1). The loss for one image has two
-    parts (`NegativeELBO`), a reconstruction error R and the divergence of that distribution from
-    the prior N(0, 1)::
+    parts (`nnscratch.models.NegativeELBO`), a reconstruction error R and the divergence of that
+    distribution from the prior N(0, 1)::
 
         L = R(y, x) + w KL        KL = 1/2 sum(mu^2 + s^2 - 1 - logvar),  s^2 = exp(logvar)
 
@@ -51,11 +51,17 @@ class VAE(Composite):
         Codes (d,) -> images.
     seed : int or sequence of int
         Of both heads' weights and of the noise, each of which has a stream of its own.
+    logvar_limits : (low, high)
+        A logvar outside is set to the nearer of the two, and no gradient goes through it, as the
+        derivative of that is 0. By default there are no limits. Limits such as (-30, 20) keep
+        exp(logvar) finite in float32.
 
     Attributes
     ----------
     mu, logvar : arrays (N, d)
         Of the latest forward pass; at first one code at the prior, whose KL is 0.
+    output : array (N, H, W, C) or None
+        What the latest forward pass returned.
     kl_gradient : (dmu, dlogvar) or None
         What `NegativeELBO` leaves here for the next backward pass. Every forward pass removes it,
         so without that loss ``backward`` is the gradient of y alone, as for any layer.
@@ -63,15 +69,23 @@ class VAE(Composite):
     Raises
     ------
     ValueError, TypeError
-        If the parts do not fit, are no Sequentials, or were drawn from the same random numbers.
+        If the parts do not fit, are no Sequentials, or were drawn from the same random numbers, or
+        low is not below high.
 
     References
     ----------
     Kingma & Welling, "Auto-encoding variational Bayes", ICLR 2014, sections 2.3, 2.4, appendix B.
+    Limits: Rombach et al., "High-resolution image synthesis with latent diffusion models", CVPR
+    2022, whose code clips so.
     """
 
     def __init__(
-        self, encoder: Sequential, latent: int, decoder: Sequential, seed: int | list[int] = 0
+        self,
+        encoder: Sequential,
+        latent: int,
+        decoder: Sequential,
+        seed: int | Sequence[int] = 0,
+        logvar_limits: tuple[float, float] = (-np.inf, np.inf),
     ) -> None:
         for half in (encoder, decoder):
             if not isinstance(half, Sequential):
@@ -79,6 +93,10 @@ class VAE(Composite):
         self.encoder, self.decoder = encoder, decoder
         self.mean_head, self.logvar_head = Dense(latent), Dense(latent)
         self.sampling = GaussianSampling()
+        low, high = logvar_limits
+        if not low < high:
+            raise ValueError(f"logvar_limits are {low} and {high}; the first must be below.")
+        self.logvar_limits = float(low), float(high)
         super().__init__(
             {
                 "encoder": encoder,
@@ -109,6 +127,7 @@ class VAE(Composite):
         self.input_shape, self.built_shape = self.encoder.input_shape, self.decoder.built_shape
         self.mu = self.logvar = np.zeros((1, d), self.dtype)
         self.kl_gradient: tuple[Array, Array] | None = None
+        self.output: Array | None = None
 
     def build(self, input_shape: Shape, rng: np.random.Generator, dtype: DTypeLike) -> Shape:
         """Draw all weights anew."""
@@ -126,31 +145,44 @@ class VAE(Composite):
         self.check_input(x)
         h = self.encoder.forward(x, training)  # (N, F)
         self.mu = self.mean_head.forward(h, training)  # (N, d)
-        self.logvar = self.logvar_head.forward(h, training)  # (N, d)
+        logvar = self.logvar_head.forward(h, training)  # (N, d)
+        self.logvar = np.clip(logvar, *self.logvar_limits)
         code = np.concatenate([self.mu, self.logvar], axis=1)  # (N, 2d)
         z = self.sampling.forward(code, training)  # (N, d)
         y = self.decoder.forward(z, training)
-        self.kl_gradient = None
-        self.cache = (z.shape,)
+        self.kl_gradient, self.output = None, y
+        self.cache = (logvar == self.logvar,)
         return y
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)
         dz = self.decoder.backward(dy)
         dcode = self.sampling.backward(dz)
+        (within,) = self.cache
         dmu, dlogvar = np.split(dcode, 2, axis=1)
         if self.kl_gradient is not None:
             dmu = dmu + self.kl_gradient[0]
             dlogvar = dlogvar + self.kl_gradient[1]
+        dlogvar = dlogvar * within
         dh = self.mean_head.backward(np.ascontiguousarray(dmu))
         dh = dh + self.logvar_head.backward(np.ascontiguousarray(dlogvar))
         dx = self.encoder.backward(dh)
         return dx
 
-    def encode(self, x: Array) -> tuple[Array, Array]:
-        """The distributions of codes, mu and logvar (N, d), in evaluation mode."""
-        h = self.encoder.forward(x)
-        return self.mean_head.forward(h), self.logvar_head.forward(h)
+    def encode(self, x: Array, batch_size: int = 500) -> tuple[Array, Array]:
+        """The distributions of codes, mu and logvar (N, d), in evaluation mode, batch by batch."""
+        self.check_input(x)
+        mu, logvar = (np.empty((len(x), self.mu.shape[1]), self.dtype) for _ in range(2))
+        for start in range(0, len(x), check_count(batch_size, "batch_size")):
+            batch = slice(start, start + batch_size)
+            h = self.encoder.forward(x[batch])
+            mu[batch], logvar[batch] = self.mean_head.forward(h), self.logvar_head.forward(h)
+        self.forget()
+        return mu, np.clip(logvar, *self.logvar_limits)
+
+    def forget(self) -> None:
+        super().forget()
+        self.kl_gradient = self.output = None
 
     def entrance(self) -> Layer:
         return self.encoder
@@ -161,87 +193,3 @@ class VAE(Composite):
             print(f"-- {name}")
             half.summary()
         print(f"-- heads: {self.encoder.built_shape[0]} -> mu, logvar ({self.mu.shape[1]} each)")
-
-
-class NegativeELBO:
-    """The loss of a `VAE`: ``R + w KL``, summed within an image, averaged over the batch.
-
-    With w = 1 and R minus the log-likelihood (`nnscratch.losses.binary_crossentropy` of logits),
-    this is minus the evidence lower bound in nats. With R the squared error and another w it is,
-    up to constants, the bound for pixels with Gaussian noise of variance w / 2, times w.
-
-    Parameters
-    ----------
-    model : VAE
-        Whose latest forward pass gave the outputs that this is called with.
-    kl_weight : float >= 0
-        w.
-    reconstruction : function (y, target, reduction) -> (value, dy)
-        R; by default the squared error, summed over the pixels.
-
-    Raises
-    ------
-    ValueError
-        If the weight is negative.
-
-    References
-    ----------
-    Kingma & Welling, ICLR 2014, Eqs. 7 and 10; Higgins et al., "beta-VAE", ICLR 2017, Eq. 4.
-    """
-
-    def __init__(
-        self,
-        model: VAE,
-        kl_weight: float = 1.0,
-        reconstruction: Callable[..., tuple[float, Array]] = mse,
-    ) -> None:
-        if not kl_weight >= 0:
-            raise ValueError(f"kl_weight is {kl_weight}; it must not be negative.")
-        self.model, self.kl_weight = model, float(kl_weight)
-        self.reconstruction = reconstruction
-        self.__name__ = f"{reconstruction.__name__} + {self.kl_weight:g} KL"
-
-    def __call__(self, y: Array, target: Array) -> tuple[float, Array]:
-        """The loss and dR/dy; the gradient of KL is left in ``model.kl_gradient``."""
-        value, dy = self.reconstruction(y, target, reduction="batch_mean")
-        kl, (dmu, dlogvar) = gaussian_kl(self.model.mu, self.model.logvar)
-        self.model.kl_gradient = self.kl_weight * dmu, self.kl_weight * dlogvar
-        return value + self.kl_weight * kl, dy
-
-
-def elbo_terms(
-    model: VAE,
-    x: Array,
-    rng: np.random.Generator,
-    reconstruction: Callable[..., tuple[float, Array]] = mse,
-    batch_size: int = 500,
-) -> dict[str, float]:
-    """Both parts of the loss over all images, in evaluation mode.
-
-    Parameters
-    ----------
-    model : VAE
-    x : array (N, H, W, C)
-        Images, at least one.
-    rng : numpy.random.Generator
-        Of the noise eps.
-    reconstruction : function (y, target, reduction) -> (value, dy)
-    batch_size : int
-        How many images at once.
-
-    Returns
-    -------
-    dict
-        ``reconstruction``, at a sample z of each image, and ``kl``; each summed within an image
-        and averaged over the images. (At mu: `nnscratch.training.evaluate`.)
-    """
-    totals = {"reconstruction": 0.0, "kl": 0.0}
-    for start in range(0, len(x), batch_size):
-        batch = x[start : start + batch_size]
-        mu, logvar = model.encode(batch)
-        noise = rng.standard_normal(mu.shape).astype(mu.dtype)
-        y = model.decoder.forward(mu + np.exp(logvar / 2) * noise)
-        totals["reconstruction"] += reconstruction(y, batch, reduction="sum")[0]
-        totals["kl"] += gaussian_kl(mu, logvar, reduction="sum")[0]
-    model.forget()
-    return {key: total / len(x) for key, total in totals.items()}

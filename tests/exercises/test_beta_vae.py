@@ -50,7 +50,7 @@ def test_weight_is_the_report_s_loss_times_the_number_of_pixels():
     rng = np.random.default_rng(0)
     net = beta_vae.vae(0)
     x, y = rng.random((2, 3, 28, 28, 1), np.float32)
-    net.mu, net.logvar = rng.standard_normal((2, 3, 64), np.float32)
+    net.mu, net.logvar, net.output = *rng.standard_normal((2, 3, 64), np.float32), y
     value, _ = NegativeELBO(net, beta_vae.kl_weight(0.1))(y, x)
     mean_kl, _ = gaussian_kl(net.mu, net.logvar, reduction="mean")
     assert value / 784 == pytest.approx(((y - x) ** 2).mean() + 0.1 * mean_kl, rel=1e-5)

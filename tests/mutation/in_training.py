@@ -58,13 +58,13 @@ MUTANTS = [
     ),
     Mutant(
         "models/vae.py",
-        "        self.kl_gradient = None\n        self.cache",
-        "        self.cache",
+        "self.kl_gradient, self.output = None, y",
+        "self.output = y",
         "models/test_vae.py",
     ),
     Mutant(
-        "models/vae.py",
-        "return value + self.kl_weight * kl, dy",
+        "models/elbo.py",
+        "return value + w * kl, dy",
         "return value + kl, dy",
         "models/test_vae.py",
     ),

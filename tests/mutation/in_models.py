@@ -1,0 +1,42 @@
+"""Mistakes in models, in their loss, and in what random numbers they are made from."""
+
+from tests.mutation.mutants import Mutant
+
+RANDOM, ELBO, VAE = "test_randomness.py", "models/test_elbo.py", "models/vae.py"
+
+MUTANTS = [
+    # -- random streams
+    Mutant("randomness.py", "(_whole_numbers(seed), use)", "_whole_numbers(seed)", RANDOM),
+    Mutant(
+        "randomness.py", "(_whole_numbers(seed), use)", "(sum(_whole_numbers(seed)), use)", RANDOM
+    ),
+    Mutant("randomness.py", "min(numbers) >= 0", "min(numbers) >= -1", RANDOM),
+    Mutant(
+        "layers/base.py", ', "weights", check_shape(input_shape), kept)', ', "weights")', RANDOM
+    ),
+    Mutant(
+        "layers/base.py", "check_shape(input_shape), kept)", "check_shape(input_shape))", RANDOM
+    ),
+    Mutant(
+        "layers/base.py",
+        'self.drawn_at = "" if position(rng) == start else start',
+        "self.drawn_at = start",
+        RANDOM,
+    ),
+    Mutant("models/autoencoder.py", "        check_independent(all_parts(self))\n", "", RANDOM),
+    Mutant(VAE, "        check_independent(all_parts(self))\n", "", RANDOM),
+    Mutant(VAE, '("mean", "logvar", "sampling")', '("mean", "mean", "sampling")', RANDOM),
+    Mutant("layers/noise.py", 'stream(seed, "noise")', 'stream(seed[1], "noise")', RANDOM),
+    # -- the loss of the VAE
+    Mutant("models/elbo.py", "or not np.may_share_memory(y, self.model.output)", "", ELBO),
+    Mutant("models/elbo.py", "weight(max(draws - 1, 0))", "weight(draws)", ELBO),
+    Mutant("models/elbo.py", "min(step / steps, 1)", "(step / steps)", ELBO),
+    Mutant("models/elbo.py", "w * dmu, w * dlogvar", "dmu, dlogvar", ELBO),
+    # -- the VAE
+    Mutant(VAE, "self.logvar = np.clip(logvar, *self.logvar_limits)", "self.logvar = logvar", ELBO),
+    Mutant(VAE, "return mu, np.clip(logvar, *self.logvar_limits)", "return mu, logvar", ELBO),
+    Mutant(VAE, "        dlogvar = dlogvar * within\n", "", ELBO),
+    Mutant(VAE, "self.encoder.forward(x[batch])", "self.encoder.forward(x)[batch]", ELBO),
+    Mutant("layers/sampling.py", "np.zeros_like(dy) if eps is None", "dy if eps is None", ELBO),
+    Mutant("layers/sampling.py", "return mu.copy()", "return mu", ELBO),
+]
