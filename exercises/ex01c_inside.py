@@ -74,6 +74,7 @@ def activations(model: Autoencoder, x: Array) -> dict[str, Array]:
     made = {}
     for name, layer in leaves(model):
         x = made[name] = layer.forward(x)
+    model.forget()
     return made
 
 

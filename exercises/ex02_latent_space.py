@@ -92,6 +92,7 @@ def clipping(encoder: Sequential, x: Array) -> dict[str, Array]:
         # what the last ReLU was given, pooled as if that ReLU were not there
         unrectified = convolution.forward(convolution.cache[0])
         before.append(pooling.forward(unrectified).reshape(-1, 2))
+    encoder.forget()
     unrectified_codes = np.concatenate(before)
     return {
         "share_exactly_0": zero_shares(z),

@@ -115,7 +115,7 @@ def clean_by_map(settings: Settings, model: VAE, x: Array, beta: float = BETA) -
             model.decoder, part, starts, beta, solver="lbfgs",
             iterations=10 if settings.quick else 100,
         )  # fmt: skip
-        parts.append(model.decoder.forward(found.z))
+        parts.append(predict(model.decoder, found.z))
     return np.concatenate(parts)
 
 

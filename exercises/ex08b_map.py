@@ -21,7 +21,7 @@ from exercises.measures import SIGNED, squared_errors
 from nnscratch.map_inference import MapEstimate, map_estimate
 from nnscratch.plotting import image_rows, new_figure
 from nnscratch.randomness import stream
-from nnscratch.training import Array
+from nnscratch.training import Array, predict
 
 ITERATIONS, LEARNING_RATE = 1000, 1e-2
 FACTORS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # of the noise variance, for beta
@@ -62,7 +62,7 @@ def figure_12(settings: Settings) -> None:
     data, ten = mnist32(settings), ten_digits(mnist32(settings))
     model, stamp = trained(settings, KL_WEIGHTS[0])
     found = searched(settings)
-    x, clean, outputs = noisy(settings)[ten], data.x_test[ten], model.decoder.forward(found.z)
+    x, clean, outputs = noisy(settings)[ten], data.x_test[ten], predict(model.decoder, found.z)
     errors = SIGNED * squared_errors(outputs, clean)
     figure = new_figure(9, 3.1, "Noisy digits, and the image of the code that explains them best")
     rows = [("noisy", x), ("MAP", outputs), ("clean", clean)]
@@ -183,7 +183,7 @@ def inpainting_figure(settings: Settings) -> None:
             model.decoder, clean, starts, 1e-3 * clean[0].size, mask=mask, solver="lbfgs",
             iterations=20 if settings.quick else 300,
         )  # fmt: skip
-        outputs = model.decoder.forward(found.z)
+        outputs = predict(model.decoder, found.z)
         errors[name] = unseen_error(outputs, clean, mask)
         rows += [(f"without\n{name}", with_grey(clean, mask)), ("MAP", outputs)]
     figure = new_figure(

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from exercises import common, image_separation_data, memory
+from exercises import common, ex01c_inside, image_separation_data, memory
 from exercises.catalogue import EXERCISES
 from exercises.common import Settings, fashion, mnist28, mnist32
+from exercises.ex01_autoencoder import autoencoder
+from exercises.ex02_latent_space import clipping
 from exercises.ex07_vae import trained
 from exercises.fashion_vae import trained as trained_on_clothes
 from tests.test_memory import held
@@ -43,6 +45,17 @@ def test_nothing_big_is_kept_once_an_exercise_has_its_models(tmp_path):
     for model in (trained(settings)[0], trained_on_clothes(settings, "MNIST")[0]):
         own = sum(a.nbytes for a in (*model.params.values(), *model.grads.values()))
         assert held(model) < own + 100_000
+
+
+def test_a_look_inside_a_model_leaves_no_batch_in_it():
+    model, x = autoencoder(0), mnist32(QUICK).x_test[:50]
+    before = held(model)
+    for look in (ex01c_inside.activations, lambda model, x: clipping(model.encoder, x)):
+        model.forward(x)
+        assert held(model) > before + x.nbytes
+        model.forget()
+        look(model, x)
+        assert held(model) <= before
 
 
 def test_no_cache_of_an_exercise_takes_arrays():
