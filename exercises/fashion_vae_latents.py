@@ -109,13 +109,29 @@ def traversals(settings: Settings) -> None:
     page = Page(
         "fashion_vae_traversals",
         "Traversals of the latents",
-        "Row by row, one latent goes from -3 to 3 standard deviations of the prior. The upper rows "
-        "vary most between test images; a latent whose mu hardly varies draws hardly anything.",
+        "Row by row, one latent goes from -3 to 3 standard deviations of the prior. The mu of the "
+        "upper rows varies most between test images.",
         "No such figure.",
         both_stamps(settings),
         numbers,
+        [("What does a latent draw whose mu hardly varies?", idle_answer(numbers))],
     )
     publish(settings, page, figure, started)
+
+
+def idle_answer(numbers: dict[str, dict[str, Array]]) -> str:
+    """How much the image changes from end to end, for latents in use and for the others."""
+    sentences = []
+    for name, of_latents in numbers.items():
+        moved, active = of_latents["sse_between_both_ends"], of_latents["variance_of_mu"] > ACTIVE
+        for which, changes in (("in use", moved[active]), ("not in use", moved[~active])):
+            if len(changes):
+                sentences.append(
+                    f"{name}, {len(changes)} latents {which} (variance of mu "
+                    f"{'above' if which == 'in use' else 'at most'} {ACTIVE}): from end to end the "
+                    f"image changes by {changes.min():.3g} to {changes.max():.3g} squared pixels."
+                )
+    return " ".join(sentences)
 
 
 def by_variance(z: Array) -> tuple[Array, Array]:

@@ -137,7 +137,7 @@ def run(settings: Settings) -> None:
     page = Page(
         "loss_terms",
         "Each term of the loss alone, and both",
-        "mu of all test images. The panels have scales of their own, orders of magnitude apart; "
+        "mu of all test images. The panels have scales of their own; "
         "the circles of the prior are drawn where they fit. SSE is the squared error at mu summed "
         "over the pixels of an image in [0, 1], KL is in nats an image, and 'sampled with' is the "
         "median of the standard deviations s that the encoder gives.",

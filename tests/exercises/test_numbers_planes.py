@@ -271,3 +271,17 @@ def test_codes_of_all_planes_are_of_training_and_test_images(monkeypatch):
         "AE, ReLU": ([8, 9], [102, 103]),
         "VAE": ([-6, -7], [-100, -101]),
     }
+
+
+def test_answer_about_idle_latents_follows_the_numbers():
+    numbers = {
+        "MNIST": {"variance_of_mu": np.array([0.9, 0.5, 0.01]),
+                  "sse_between_both_ends": np.array([70.0, 30.0, 0.2])},
+        "clothes": {"variance_of_mu": np.ones(1), "sse_between_both_ends": np.full(1, 5.0)},
+    }  # fmt: skip
+    first, second, third = fashion_vae_latents.idle_answer(numbers).split(". ")
+    assert first.startswith("MNIST, 2 latents in use (variance of mu above 0.01)")
+    assert first.endswith("changes by 30 to 70 squared pixels")
+    assert second.startswith("MNIST, 1 latents not in use (variance of mu at most 0.01)")
+    assert second.endswith("0.2 to 0.2 squared pixels")
+    assert third.startswith("clothes, 1 latents in use")

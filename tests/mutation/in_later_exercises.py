@@ -104,6 +104,7 @@ MUTANTS = [
     ),
     Mutant(LATENTS, "active_units(z, ACTIVE)", "active_units(z, 1.0)", OF_PLANES),
     Mutant(LATENTS, "shares * (1 - np.eye(len(names)))", "shares", "exercises/test_fashion_vae.py"),
+    Mutant(LATENTS, '("not in use", moved[~active])', '("not in use", moved[active])', OF_PLANES),
     Mutant(LATENTS, "return order, variances[order]", "return order, variances", OF_PLANES),
     Mutant(CLOTHES, '"test": data.x_test[:MEASURED]', '"test": data.x_train[:MEASURED]', OF_PLANES),
     Mutant(PLANES, "- mean) @ directions.T", ") @ directions.T", OF_PLANES),
