@@ -9,97 +9,166 @@ value; they hold for every entry of every array.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from nnscratch import kernels
+from nnscratch.layers.geometry import check_count
+from nnscratch.optimizer_checks import (
+    check_gradients,
+    check_moment,
+    check_positive,
+    check_same_arrays,
+    check_state,
+)
 
 Array = np.ndarray
 Schedule = Callable[[int], float]
 
 
-def cosine_decay(initial: float, steps: int) -> Schedule:
+@dataclass(frozen=True)
+class cosine_decay:  # noqa: N801 - used as a function, as `functools.partial` is
     """A learning rate that falls from ``initial`` to 0 along half a cosine in ``steps`` steps.
 
     Before step t, counted from 0, it is ``initial / 2 * (1 + cos(pi * t / steps))``; from
     ``t = steps`` on it is 0.
 
-    Returns
-    -------
-    function of the step number (0 for the first step), for ``learning_rate`` of an optimiser
+    Parameters
+    ----------
+    initial : float > 0
+    steps : int
 
     Raises
     ------
     ValueError
-        If ``steps`` is below 1.
+        If ``initial`` is not positive, or ``steps`` is no int of at least 1.
 
     References
     ----------
     Loshchilov & Hutter, "SGDR", ICLR 2017, Eq. 5, without restarts.
     """
 
-    if steps < 1:
-        raise ValueError(f"cosine_decay: steps is {steps}; it must be at least 1.")
+    initial: float
+    steps: int
 
-    def learning_rate(step: int) -> float:
-        return initial * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1)))
+    def __post_init__(self) -> None:
+        check_positive(self.initial, "cosine_decay: initial")
+        check_count(self.steps, "cosine_decay: steps")
 
-    return learning_rate
+    def __call__(self, step: int) -> float:
+        """The learning rate of step number ``step``, 0 being the first."""
+        return self.initial * 0.5 * (1 + math.cos(math.pi * min(step / self.steps, 1)))
+
+
+def global_norm(arrays: Iterable[Array]) -> float:
+    """Euclidean, of all numbers of all arrays together, added up in float64."""
+    return sum(float(np.square(array, dtype=np.float64).sum()) for array in arrays) ** 0.5
+
+
+def clip_by_global_norm(grads: dict[str, Array], limit: float) -> dict[str, Array]:
+    """Gradients as one vector, shortened to the length ``limit`` if it is longer.
+
+    With n the Euclidean norm of all numbers of all gradients together, each gradient becomes
+    ``g * limit / n`` where ``n > limit``. All have the same factor, so the direction stays: the
+    step is as long as a gradient of length ``limit`` makes it, and leads the same way.
+
+    Parameters
+    ----------
+    grads : dict of arrays
+        Left as they are.
+    limit : float > 0
+
+    Returns
+    -------
+    dict of arrays
+        Of the same keys, shapes and dtypes; ``grads`` itself if nothing is too long. Where a
+        gradient is not finite there is no direction to keep, and nothing is changed.
+
+    Raises
+    ------
+    ValueError
+        If the limit is not positive.
+
+    References
+    ----------
+    Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks", ICML 2013,
+    Algorithm 1.
+    """
+    check_positive(limit, "limit")
+    norm = global_norm(grads.values())
+    if not limit < norm < math.inf:
+        return grads
+    return {key: g * g.dtype.type(limit / norm) for key, g in grads.items()}
 
 
 class Optimizer:
-    """What all optimisers share: the learning rate and the count of steps.
+    """What all optimisers share: the learning rate, the count of steps, and whose they are.
+
+    An optimiser belongs to the arrays that it was given first: moments and the number of steps are
+    theirs. A copy of model and optimiser together (``copy.deepcopy((model, optimizer))``, or a
+    pickle of both) belongs together as the originals do.
 
     Parameters
     ----------
     learning_rate : float > 0, or function of the step number
+    global_clipnorm : float > 0, optional
+        How long the gradients of all parameters together may be; see `clip_by_global_norm`.
 
     Attributes
     ----------
     moments : tuple of str
-        What is kept for each parameter.
+        What is kept for each parameter; ``never_negative`` names those that are means of squares.
     state : dict of str to array
         ``steps (1,)`` and, from the first step on, the moments of each parameter.
 
     Raises
     ------
     ValueError
-        If the learning rate is not positive.
+        If the learning rate or the limit is not positive.
     """
 
     moments: tuple[str, ...] = ()
+    never_negative: tuple[str, ...] = ()
 
-    def __init__(self, learning_rate: float | Schedule) -> None:
-        if not callable(learning_rate) and not learning_rate > 0:
-            raise ValueError(f"learning_rate is {learning_rate}; it must be positive.")
-        self.learning_rate = learning_rate
+    def __init__(
+        self, learning_rate: float | Schedule, global_clipnorm: float | None = None
+    ) -> None:
+        if not callable(learning_rate):
+            check_positive(learning_rate, "learning_rate")
+        if global_clipnorm is not None:
+            check_positive(global_clipnorm, "global_clipnorm")
+        self.learning_rate, self.global_clipnorm = learning_rate, global_clipnorm
         self.state: dict[str, Array] = {"steps": np.zeros(1, np.int64)}
+        self._params: dict[str, Array] = {}  # held, so that no other array can take their place
 
     @property
     def steps(self) -> int:
         """How many steps were taken."""
         return int(self.state["steps"][0])
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that was chosen when this optimiser was made, by name."""
+        return {k: v for k, v in vars(self).items() if k not in ("state", "moments", "_params")}
+
     def step(self, params: dict[str, Array], grads: dict[str, Array]) -> None:
         """Change every array of ``params`` in place.
 
         Raises
         ------
-        ValueError
-            If keys or shapes of the two dicts differ, or a parameter had another shape in an
-            earlier step.
+        ValueError, TypeError
+            Before anything moves: if keys, shapes or dtypes of the two dicts differ, the arrays are
+            not those of earlier steps, or the schedule gives no learning rate.
         """
-        if params.keys() != grads.keys():
-            raise ValueError(
-                "params and grads must have the same keys; only one of them has "
-                f"{sorted(params.keys() ^ grads.keys())}."
-            )
-        for key, p in params.items():
-            if p.shape != grads[key].shape:
-                raise ValueError(f"{key} has shape {p.shape} but its gradient {grads[key].shape}.")
-        rate = self.learning_rate
-        rate = float(rate(self.steps)) if callable(rate) else float(rate)
+        check_gradients(params, grads)
+        self.check_owner(params)
+        rate = self._rate()
+        if self.global_clipnorm is not None:
+            grads = clip_by_global_norm(grads, self.global_clipnorm)
+        self._params = dict(params)
         self.state["steps"] += 1
         for key, p in params.items():
             self.update(key, p, grads[key], rate)
@@ -112,12 +181,39 @@ class Optimizer:
         """The running array ``name``, zeros shaped like ``p`` at first."""
         if name not in self.state:
             self.state[name] = np.zeros_like(p)
-        if self.state[name].shape != p.shape:
-            raise ValueError(
-                f"the optimiser's {name} has shape {self.state[name].shape}, the parameter "
-                f"{p.shape}; make a new optimiser for every model."
-            )
         return self.state[name]
+
+    def check_owner(self, params: dict[str, Array]) -> None:
+        """Raise a ValueError unless these are the parameters that this optimiser moved so far.
+
+        A new one may begin with any. In both cases what it remembers must fit them.
+        """
+        check_same_arrays(f"this {type(self).__name__}", self.steps, self._params, params)
+        if not self._params:
+            self.check_state(self.state, params)
+        for moment in self.moments if self.steps else ():
+            for key, p in params.items():
+                check_moment(f"{moment}.{key}", self.state.get(f"{moment}.{key}"), p)
+
+    def check_state(self, state: dict[str, Array], params: dict[str, Array]) -> None:
+        """Raise a ValueError unless ``state`` is one that steps of ``params`` could have left."""
+        check_state(type(self).__name__, state, params, self.moments, self.never_negative)
+
+    def load_state(self, state: dict[str, Array], params: dict[str, Array]) -> None:
+        """Go on from ``state``, a checked one, with these parameters."""
+        self.state, self._params = state, dict(params)
+
+    def _rate(self) -> float:
+        rate = self.learning_rate
+        if not callable(rate):
+            return float(rate)
+        value = float(rate(self.steps))
+        if not 0 <= value < math.inf:
+            raise ValueError(
+                f"the learning rate of step {self.steps} is {value}; the schedule must give "
+                "finite numbers, at or above 0."
+            )
+        return value
 
 
 class SGD(Optimizer):
@@ -135,6 +231,8 @@ class SGD(Optimizer):
         ``rate``.
     momentum : float in [0, 1)
     nesterov : bool
+    global_clipnorm : float > 0, optional
+        See `clip_by_global_norm`.
 
     Raises
     ------
@@ -149,17 +247,21 @@ class SGD(Optimizer):
     3.5, so that the gradient is taken where the parameters are.
     """
 
-    moments = ("velocity",)
-
     def __init__(
-        self, learning_rate: float | Schedule = 0.01, momentum: float = 0.0, nesterov: bool = False
+        self,
+        learning_rate: float | Schedule = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        *,
+        global_clipnorm: float | None = None,
     ) -> None:
-        super().__init__(learning_rate)
+        super().__init__(learning_rate, global_clipnorm)
         if not 0 <= momentum < 1 or (nesterov and momentum == 0):
             raise ValueError(
                 f"momentum is {momentum}; it must lie in [0, 1), above 0 for Nesterov's."
             )
-        self.momentum, self.nesterov = float(momentum), nesterov
+        self.momentum, self.nesterov = float(momentum), bool(nesterov)
+        self.moments = ("velocity",) if momentum else ()
 
     def update(self, key: str, p: Array, g: Array, rate: float) -> None:
         if self.momentum == 0:
@@ -192,6 +294,8 @@ class Adam(Optimizer):
     epsilon : float > 0
         1e-8 as in the paper and in PyTorch; Keras takes 1e-7.
     weight_decay : float >= 0
+    global_clipnorm : float > 0, optional
+        See `clip_by_global_norm`.
 
     Raises
     ------
@@ -206,6 +310,7 @@ class Adam(Optimizer):
     """
 
     moments = ("m", "v")
+    never_negative = ("v",)
 
     def __init__(
         self,
@@ -214,8 +319,10 @@ class Adam(Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
+        *,
+        global_clipnorm: float | None = None,
     ) -> None:
-        super().__init__(learning_rate)
+        super().__init__(learning_rate, global_clipnorm)
         if not (0 <= beta_1 < 1 and 0 <= beta_2 < 1 and epsilon > 0 and weight_decay >= 0):
             raise ValueError(
                 f"{beta_1=}, {beta_2=}, {epsilon=}, {weight_decay=}: the "

@@ -20,6 +20,7 @@ from nnscratch.data_checks import check_samples
 from nnscratch.divergence import leaves, replaced
 from nnscratch.layers.activations import ReLU
 from nnscratch.layers.base import Array, Layer, Shape
+from nnscratch.optimizers import global_norm
 from nnscratch.randomness import stream
 
 REPEATS = 5  # passes of which the median time is taken
@@ -140,17 +141,12 @@ def _looked_at(layer: Layer, seen: dict[str, float]) -> AbstractContextManager[N
 
     def looking_backward(dy: Array) -> Array:
         dx = backward(dy)
-        seen["output_gradient_norm"] = _norm(dy)
+        seen["output_gradient_norm"] = global_norm([dy])
         if layer.params:
-            seen["gradient_norm"] = _norm(*layer.grads.values())
+            seen["gradient_norm"] = global_norm(layer.grads.values())
         return dx
 
     return replaced(layer, looking_forward, looking_backward)
-
-
-def _norm(*arrays: Array) -> float:
-    """Euclidean, of all numbers together, added up in float64."""
-    return sum(np.square(array, dtype=np.float64).sum() for array in arrays) ** 0.5
 
 
 def _time_layers(model: Layer, x: Array, loss: OutputLoss) -> dict[str, Milliseconds]:

@@ -1,7 +1,18 @@
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
-from nnscratch.optimizers import SGD, Adam, Optimizer, cosine_decay
+from nnscratch.layers import Dense, Sequential
+from nnscratch.optimizers import (
+    SGD,
+    Adam,
+    Optimizer,
+    clip_by_global_norm,
+    cosine_decay,
+    global_norm,
+)
 
 SGD_KINDS = {"plain": (0.0, False), "momentum": (0.9, False), "nesterov": (0.9, True)}
 ALL = {
@@ -178,10 +189,10 @@ def test_mismatched_keys(keys, odd):
     assert optimizer.steps == 0
 
 
-@pytest.mark.parametrize("rate", [0, -0.1, float("nan")])
+@pytest.mark.parametrize("rate", [0, -0.1, float("nan"), float("inf"), "0.1", None])
 @pytest.mark.parametrize("kind", [SGD, Adam, Optimizer])
 def test_learning_rate_must_be_positive(kind, rate):
-    with pytest.raises(ValueError, match=f"learning_rate is {rate}; it must be positive"):
+    with pytest.raises(ValueError, match=f"learning_rate is {rate!r}; it must be positive"):
         kind(rate)
 
 
@@ -201,6 +212,200 @@ def test_bad_adam_numbers(bad):
         Adam(**bad)
 
 
-def test_cosine_decay_of_no_steps_gets_a_sentence():
-    with pytest.raises(ValueError, match="steps is 0"):
-        cosine_decay(0.1, 0)
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [((0.1, 0), "steps is 0"), ((0.1, 2.5), "steps is 2.5"), ((-0.1, 5), "initial is -0.1")],
+)
+def test_cosine_decay_that_makes_no_sense_gets_a_sentence(arguments, words):
+    with pytest.raises(ValueError, match=f"cosine_decay: {words}"):
+        cosine_decay(*arguments)
+
+
+@pytest.mark.parametrize("value", [-1e-3, np.nan, np.inf])
+def test_a_schedule_that_gives_no_rate_moves_nothing(value):
+    optimizer, params = SGD(lambda step: 0.1 if step == 0 else value), {"p": np.ones(2)}
+    optimizer.step(params, {"p": np.ones(2)})
+    with pytest.raises(ValueError, match=f"learning rate of step 1 is {value}"):
+        optimizer.step(params, {"p": np.ones(2)})
+    assert optimizer.steps == 1
+    assert params["p"].tolist() == [0.9, 0.9]
+
+
+# ---------------------------------------------------------------- whose an optimiser is
+
+
+def stepped(optimizer, model, times=1):
+    for _ in range(times):
+        optimizer.step(model.params, {key: np.ones_like(p) for key, p in model.params.items()})
+    return model
+
+
+def network(seed=0, units=2):
+    return Sequential([Dense(units)], (3,), seed)
+
+
+def layer(inputs=3):
+    dense = Dense(2)
+    dense.build((inputs,), np.random.default_rng(0), np.float32)
+    return dense
+
+
+def replaced():
+    model = network()
+    yield model
+    model.layers[0].params["W"] = model.layers[0].params["W"].copy()
+    yield model
+
+
+def built_anew():
+    model = network()
+    yield model
+    model.build((3,), np.random.default_rng(0), np.float32)
+    yield model
+
+
+SECOND_USES = {
+    "another model": lambda: (network(), network()),
+    "another size": lambda: (network(), network(units=5)),
+    "single layers": lambda: (layer(), layer()),
+    "a part": lambda: (model := Sequential([layer(), Dense(2)], (3,)), model.layers[0]),
+    "a copy": lambda: (model := network(), copy.deepcopy(model)),
+    "an array replaced": replaced,
+    "built anew": built_anew,
+}
+
+
+@EVERY
+@pytest.mark.parametrize("uses", SECOND_USES.values(), ids=SECOND_USES)
+def test_a_second_use_is_refused_before_anything_moves(make, uses):
+    optimizer, models = make(), iter(uses())
+    stepped(optimizer, next(models), 2)
+    second = next(models)
+    before = {key: p.copy() for key, p in second.params.items()}
+    state = copy.deepcopy(optimizer.state)
+    with pytest.raises(
+        ValueError, match=r"belongs to the parameters of its first 2 steps.*new opt"
+    ):
+        stepped(optimizer, second)
+    assert all(np.array_equal(p, before[key]) for key, p in second.params.items())
+    assert optimizer.state.keys() == state.keys()
+    assert optimizer.steps == 2
+
+
+def test_memory_that_is_used_again_does_not_pass_for_the_old_parameters():
+    optimizer = SGD(0.1)
+    for i in range(20):
+        params = {"p": np.ones(1000)}  # freed and given out again, if nobody held it
+        if i == 0:
+            optimizer.step(params, params)
+            continue
+        with pytest.raises(ValueError, match="is not the array that it moved"):
+            optimizer.step(params, params)
+
+
+@EVERY
+@pytest.mark.parametrize("twins", [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))])
+def test_a_copy_of_model_and_optimizer_goes_on_as_they_do(make, twins):
+    model, optimizer = network(), make(cosine_decay(0.1, 9))
+    stepped(optimizer, model, 2)
+    model_2, optimizer_2 = twins((model, optimizer))
+    stepped(optimizer, model, 2)
+    stepped(optimizer_2, model_2, 2)
+    for key, p in model.params.items():
+        np.testing.assert_array_equal(p, model_2.params[key])
+
+
+BAD_GRADIENTS = {
+    "float64": (lambda g: g * np.float64(0.5), TypeError, "b is float32 but its gradient float64"),
+    "int": (lambda g: g.astype(int), TypeError, "b is float32 but its gradient int64"),
+    "list": (lambda g: g.tolist(), TypeError, "b is a ndarray and its gradient a list"),
+    "shape": (lambda g: g[:1], ValueError, r"b has shape \(2,\) but its gradient \(1,\)"),
+}
+
+
+@EVERY
+@pytest.mark.parametrize(("spoil", "error", "words"), BAD_GRADIENTS.values(), ids=BAD_GRADIENTS)
+def test_one_rule_for_gradients_which_names_the_parameter(make, spoil, error, words):
+    params = {"a": np.ones(2, np.float32), "b": np.ones(2, np.float32)}
+    optimizer = make()
+    with pytest.raises(error, match=words):
+        optimizer.step(params, {"a": np.ones(2, np.float32), "b": spoil(np.ones(2, np.float32))})
+    assert params["a"].tolist() == [1, 1]
+    assert optimizer.steps == 0
+
+
+@EVERY
+def test_parameters_that_cannot_be_changed_get_a_sentence(make):
+    params = {"a": np.ones(2), "b": np.ones(2)}
+    params["b"].flags.writeable = False
+    with pytest.raises(ValueError, match="b is read-only"):
+        make().step(params, {"a": np.ones(2), "b": np.ones(2)})
+    assert params["a"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("make", [ALL["momentum"], ALL["adam"]])
+@pytest.mark.parametrize(
+    "wrong", [lambda a: a[:1], lambda a: a.astype(np.float64), lambda a: a.reshape(2, 1)]
+)
+def test_moments_replaced_by_others_are_refused_before_anything_moves(make, wrong):
+    params = {"a": np.ones(2, np.float32), "b": np.ones(2, np.float32)}
+    optimizer = make()
+    optimizer.step(params, {key: np.ones(2, np.float32) for key in params})
+    name = [name for name in optimizer.state if name.endswith(".b")][-1]
+    optimizer.state[name] = wrong(optimizer.state[name])
+    before = params["a"].copy()
+    with pytest.raises(ValueError, match=f"optimiser's {name} is float.*parameter is float32"):
+        optimizer.step(params, {key: np.ones(2, np.float32) for key in params})
+    assert params["a"].tolist() == before.tolist()
+
+
+# ---------------------------------------------------------------- clipping
+
+
+def test_clipping_by_hand():
+    """(3, 4) and (12) together have the norm 13."""
+    grads = {"a": np.array([3.0, 4.0]), "b": np.array([[12.0]], np.float32)}
+    clipped = clip_by_global_norm(grads, 6.5)
+    np.testing.assert_allclose(clipped["a"], [1.5, 2.0], rtol=1e-15)
+    assert clipped["b"].tolist() == [[6.0]]
+    assert {key: g.dtype for key, g in clipped.items()} == {"a": np.float64, "b": np.float32}
+    assert global_norm(clipped.values()) == pytest.approx(6.5)
+    assert grads["a"].tolist() == [3, 4]
+    assert clip_by_global_norm(grads, 13.0) is grads
+
+
+def test_clipping_of_gradients_whose_squares_overflow():
+    grads = {"a": np.full(3, 1e30, np.float32)}
+    assert global_norm(clip_by_global_norm(grads, 1.0).values()) == pytest.approx(1, rel=1e-6)
+
+
+def test_what_is_not_finite_is_left_for_fit_to_find():
+    for bad in (np.nan, np.inf):
+        grads = {"a": np.array([1.0, bad])}
+        assert clip_by_global_norm(grads, 1.0) is grads
+
+
+@pytest.mark.parametrize("limit", [0, -1, np.nan, "1"])
+def test_a_limit_that_is_none_gets_a_sentence(limit):
+    with pytest.raises(ValueError, match="limit is"):
+        clip_by_global_norm({}, limit)
+    for kind in (SGD, Adam):
+        with pytest.raises(ValueError, match="global_clipnorm is"):
+            kind(global_clipnorm=limit)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda limit: SGD(0.1, global_clipnorm=limit),
+        lambda limit: SGD(0.1, 0.9, global_clipnorm=limit),
+        lambda limit: Adam(0.1, global_clipnorm=limit),
+    ],
+)
+def test_an_optimizer_that_clips_is_one_given_clipped_gradients(make):
+    g = np.random.default_rng(0).normal(size=(6, 4)) * [[1e-2], [1e3], [1], [10], [1e-3], [5]]
+    clipped = [clip_by_global_norm({"p": row}, 1.5)["p"] for row in g]
+    np.testing.assert_array_equal(
+        run(make(1.5), np.ones(4), g), run(make(None), np.ones(4), clipped)
+    )
+    assert not np.array_equal(run(make(1.5), np.ones(4), g), run(make(None), np.ones(4), g))
