@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-import numpy as np
-
 from nnscratch.data_checks import check_samples
 from nnscratch.divergence import leaves, replaced
 from nnscratch.layers.activations import ReLU
