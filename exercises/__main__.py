@@ -16,6 +16,7 @@ from exercises.memory import peak_in_words
 from exercises.report import write_report
 from exercises.results import table
 from exercises.timing import GALLERY
+from nnscratch.streams import run_command
 
 GALLERY_BYTES = 150_000
 
@@ -86,7 +87,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     if options.list or options.table:
-        print_list() if options.list else print(table())
+        run_stoppable(print_list if options.list else lambda: print(table()))
         return
     settings = to_settings(parser, options)
     if options.gallery:
@@ -107,4 +108,4 @@ def _for_the_gallery(parser: argparse.ArgumentParser, settings: Settings) -> Set
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -35,6 +35,7 @@ from nnscratch.layers import Sequential
 from nnscratch.metrics import paired_bootstrap
 from nnscratch.plotting import image_rows, new_figure
 from nnscratch.randomness import stream
+from nnscratch.streams import run_command
 from nnscratch.training import Array, predict
 
 Pairs = tuple[tuple[int, int], ...]
@@ -297,4 +298,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 from nnscratch import datasets
 from nnscratch.files import check_writable, written_whole
 from nnscratch.plotting import save_figure
+from nnscratch.streams import run_command
 
 Array = np.ndarray
 
@@ -209,9 +210,13 @@ def script_parser(description: str | None) -> argparse.ArgumentParser:
 
 def run_as_script(run: Callable[[Settings], None], description: str) -> None:
     """The ``main`` of an exercise script."""
-    parser = script_parser(description)
-    settings = to_settings(parser, parser.parse_args())
-    run_stoppable(lambda: run(settings))
+
+    def main() -> None:
+        parser = script_parser(description)
+        settings = to_settings(parser, parser.parse_args())
+        run_stoppable(lambda: run(settings))
+
+    run_command(main)
 
 
 def run_stoppable(work: Callable[[], None]) -> None:
@@ -229,6 +234,8 @@ def run_stoppable(work: Callable[[], None]) -> None:
             file=sys.stderr,
         )
         sys.exit(130)
+    except BrokenPipeError:  # nobody reads the output any more
+        raise
     except (ValueError, OSError, FloatingPointError) as error:
         if os.environ.get("NNSCRATCH_TRACEBACK"):
             raise

@@ -27,6 +27,7 @@ from exercises.ex00_view import Quantity, draw_passes, print_passes
 from nnscratch import use_kernels
 from nnscratch.layers import Conv2D, Dense, Flatten, Layer, MaxPooling2D, ReLU, Sequential
 from nnscratch.losses import softmax_crossentropy
+from nnscratch.streams import run_command
 
 Array = np.ndarray
 
@@ -287,4 +288,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -35,6 +35,7 @@ from nnscratch import set_num_threads
 from nnscratch.datasets import Dataset
 from nnscratch.layers import Sequential
 from nnscratch.randomness import stream
+from nnscratch.streams import run_command
 from nnscratch.training import Array, predict
 
 STEPS = 10  # iterations of a search between two pictures
@@ -285,4 +286,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

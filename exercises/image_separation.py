@@ -38,6 +38,7 @@ from nnscratch.layers import Layer
 from nnscratch.models import VAE, NegativeELBO
 from nnscratch.plotting import image_rows, new_figure
 from nnscratch.randomness import stream
+from nnscratch.streams import run_command
 from nnscratch.training import Array, Data
 
 IMAGES = 1000  # of the training set, 50 of each class in each of the two sets
@@ -222,4 +223,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

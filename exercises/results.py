@@ -186,7 +186,18 @@ def _accepted(numbers: Numbers) -> str:
 
 
 def table() -> str:
-    """The table in Markdown. The minutes are those of the whole command, training included."""
+    """The table in Markdown. The minutes are those of the whole command, training included.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the gallery's figures are not there; they are no part of an installed package.
+    """
+    if not any(GALLERY.glob("*.png")):
+        raise FileNotFoundError(
+            "the figures of exercises/gallery are not part of an installed package; run this in a "
+            "checkout of the repository."
+        )
     seconds = timing.read("full")["seconds"]
     lines = [
         "| figure | command | minutes | measured | here | report |",

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from nnscratch.datasets import DEBIAN_FASHION_MNIST, EMBEDDED, idx
+from nnscratch.streams import run_command
 
 Array = np.ndarray
 
@@ -115,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

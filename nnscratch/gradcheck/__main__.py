@@ -11,6 +11,7 @@ from nnscratch.gradcheck.cases import CASES, Case
 from nnscratch.gradcheck.differences import GROUP, SMALL
 from nnscratch.gradcheck.report import Report
 from nnscratch.kernels import use_kernels
+from nnscratch.streams import run_command
 
 GREEN, RED, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[0m"
 ROW = "{:<21}{:<66}{:>8}{:>10}{:>7}  {}"
@@ -73,4 +74,4 @@ def _coloured(word: str, colour: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

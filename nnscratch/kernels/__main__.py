@@ -12,6 +12,7 @@ from nnscratch.kernels import compilation
 from nnscratch.kernels.compiled_blocks import Block, block_backward, block_forward
 from nnscratch.kernels.launch import BLOCK
 from nnscratch.progress import progress_bar
+from nnscratch.streams import run_command
 
 Array = np.ndarray
 NO_PADS = ((0, 0), (0, 0))
@@ -109,4 +110,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

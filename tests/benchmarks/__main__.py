@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from statistics import median
 
+from nnscratch.streams import run_command
 from tests.benchmarks import scaling
 from tests.benchmarks.cases import CASES, EPOCHS, SIDES, Case
 from tests.benchmarks.pairs import Result, SideFailedError, Worker, compare, peak_memory
@@ -142,4 +143,4 @@ def growth(options: argparse.Namespace, machine: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

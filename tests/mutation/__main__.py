@@ -18,6 +18,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from nnscratch.streams import run_command
 from tests.mutation.mutants import Mutant
 
 CHECKOUT = Path(__file__).parents[2]
@@ -113,4 +114,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)
