@@ -16,7 +16,6 @@ import numpy as np
 from nnscratch import kernels
 from nnscratch.data_checks import Loss
 from nnscratch.gradcheck import Report, check_gradients, check_loss
-from nnscratch.gradcheck.cases import unsettle
 from nnscratch.layers import Conv2D, Dense, Flatten, Layer, MaxPooling2D, ReLU, Sequential
 from nnscratch.losses import softmax_crossentropy
 from nnscratch.randomness import stream
@@ -189,7 +188,6 @@ def diagnose(model: Sequential, loss: Loss, words: str) -> Diagnosis:
     alone, as what its neighbours do can hide a mistake as well.
     """
     rng = stream(0, "diagnosis")
-    unsettle(model, rng)
     parts = [
         check_gradients(layer, rng.standard_normal((SAMPLES, *layer.input_shape)))
         for layer in model.layers

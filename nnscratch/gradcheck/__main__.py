@@ -14,7 +14,7 @@ from nnscratch.kernels import use_kernels
 from nnscratch.streams import run_command
 
 GREEN, RED, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[0m"
-ROW = "{:<21}{:<66}{:>8}{:>10}{:>7}  {}"
+ROW = "{:<21}{:<66}{:>8}{:>10}{:>7}{:>7}  {}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,20 +46,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def print_table(cases: Sequence[Case]) -> int:
     """Check the cases, print a line for each, then the diagnosis of those that failed."""
-    print(ROW.format("layer", "configuration", "worst", "elements", "kinks", "verdict"))
+    print(ROW.format("layer", "configuration", "worst", "elements", "kinks", "zeros", "verdict"))
     failed: list[Report] = []
     for case in cases:
         report = case.check()
         if not report.ok:
             failed.append(report)
         verdict = _coloured("ok", GREEN) if report.ok else _coloured("FAILED", RED)
-        numbers = (f"{report.worst:.1e}", report.elements, report.kinks, verdict)
+        zeros = f"{100 * report.zero_share:.0f} %"
+        numbers = (f"{report.worst:.1e}", report.elements, report.kinks, zeros, verdict)
         print(ROW.format(case.layer, case.configuration, *numbers), flush=True)
     print(
         "\nworst: largest relative error, allowed 1e-7 (1e-5 with kinks). elements: entries of "
         "input and parameters,\ncompared one by one or, in arrays of more than "
         f"{SMALL}, in groups of about {GROUP}. kinks: entries left out because\n"
-        "a ReLU or a maximum switches within the step."
+        "a ReLU or a maximum switches within the step. zeros: compared entries whose gradient is "
+        "0, claimed\nand measured; an array of nothing else fails, unless it can have no effect."
     )
     for report in failed:
         print(f"\n{report}")

@@ -6,7 +6,8 @@ to others, and a backward pass that is linear in dy.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +80,6 @@ def check_contract(runner: Runner, rng: np.random.Generator) -> list[Failure]:
     list of Failure
         Those of the first group that fails: forward, backward, linearity.
     """
-    run_on_other_data(runner, rng)
     for group in (_check_forward, _check_backward, _check_linearity):
         failures = [Failure("contract", what, hint=hint) for what, hint in group(runner, rng)]
         runner.restore()
@@ -97,6 +97,34 @@ def run_on_other_data(runner: Runner, rng: np.random.Generator) -> None:
     y = runner.layer.forward(other, runner.training)
     runner.layer.backward(rng.standard_normal(y.shape))
     runner.restore()
+
+
+def unguarded(runner: Runner) -> list[str]:
+    """What the layer takes without a word though it does not fit; no error of the gradients."""
+    layer, notes = runner.layer, []
+    if _takes(layer.forward, np.concatenate([runner.x, runner.x], axis=-1), runner.training):
+        notes.append(
+            f"forward takes {(2 * runner.x.shape[-1])} numbers along the last axis, although the "
+            f"layer was built for {runner.x.shape[-1]}; begin it with self.check_input(x)."
+        )
+    y = runner.forward()
+    if _takes(layer.backward, np.concatenate([y, y], axis=-1)):
+        notes.append(
+            "backward takes a dy that is not shaped like the output; begin it with "
+            "self.check_gradient(dy)."
+        )
+    runner.restore()
+    return notes
+
+
+def _takes(function: Callable[..., Any], *arguments: Any) -> bool:
+    """Whether it neither raises an error nor gives nothing."""
+    try:
+        with np.errstate(all="ignore"):
+            function(*arguments)
+    except Exception:  # any word is a word
+        return False
+    return True
 
 
 Complaints = Iterator[tuple[str, str]]
@@ -130,7 +158,16 @@ def _check_backward(runner: Runner, rng: np.random.Generator) -> Complaints:
     layer, x = runner.layer, runner.x.copy()
     dy = rng.standard_normal(runner.forward().shape)
     state, dy_given = Snapshot(layer.state), dy.copy()
-    dx = np.array(layer.backward(dy_given))
+    try:
+        dx = np.array(layer.backward(dy_given))
+    except ValueError as error:
+        if layer.cache or "backward before forward" not in str(error):
+            raise
+        yield (
+            "backward says that forward has not run, because forward left self.cache empty",
+            "let forward end with self.cache = (...), what backward needs; at least (y.shape,)",
+        )
+        return
     if not same_bits(dy, dy_given):
         yield "backward changes dy", "an in-place operation; make a new array"
     if not same_bits(runner.x, x):

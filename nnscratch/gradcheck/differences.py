@@ -26,6 +26,7 @@ ENOUGH = 1024  # wrong entries in one array, after which no more are looked for
 SHRINK = (1.0, 1 / 16, 1 / 256)  # steps tried for a group, to get by the kinks
 LONG = 256.0  # the long step, in short ones
 DOUBT = 0.1  # errors above this part of the tolerance are measured again
+GROSS = 1e-2  # no longer step puts an error right that is as large as this
 EPS = float(np.finfo(np.float64).eps)
 ROUNDING = 10.0  # how many times the estimated rounding error is forgiven
 
@@ -73,12 +74,19 @@ class Comparison:
         Relative errors, NaN likewise; for an entry in a group that agreed, that of the group.
     kinks : array of bool
         Entries left out.
+    zeros : array of bool
+        Entries whose gradient is exactly 0, claimed and measured.
     """
 
     analytic: Array
     numeric: Array
     error: Array
     kinks: Array
+    zeros: Array
+
+    @property
+    def compared(self) -> int:
+        return self.kinks.size - int(self.kinks.sum())
 
     @property
     def one_by_one(self) -> int:
@@ -165,8 +173,9 @@ def compare(
     compared alone.
     """
     analytic = subject.gradients[name]
-    numeric, error = np.full(analytic.shape, np.nan), np.full(analytic.shape, np.nan)
-    result = Comparison(analytic, numeric, error, np.zeros(analytic.shape, bool))
+    unknown = np.full(analytic.shape, np.nan)
+    nowhere = np.zeros(analytic.shape, bool)
+    result = Comparison(analytic, unknown, unknown.copy(), nowhere, nowhere.copy())
     scale = subject.scale(name)
     if every_element or analytic.size <= SMALL:
         _compare_entries(subject, name, np.arange(analytic.size), result, tolerance)
@@ -176,8 +185,10 @@ def compare(
         weights = rng.choice([-1.0, 1.0], len(places)) * rng.uniform(0.5, 1.5, len(places))
         slope = _first_smooth(subject, name, places, weights)
         of_group = np.inf if slope is None else slope.relative_error(scale, tolerance)
-        if of_group <= tolerance:
+        if slope is not None and of_group <= tolerance:
             result.error.flat[places] = of_group
+            claims = analytic.flat[places]
+            result.zeros.flat[places] = (claims == 0) & (claims.any() or slope.numeric == 0)
         elif (result.error > tolerance).sum() < ENOUGH:
             _compare_entries(subject, name, places, result, tolerance)
     return result
@@ -195,6 +206,18 @@ def compare_ties(subject: Subject, name: str, rng: np.random.Generator) -> Slope
         return None
     weights = rng.standard_normal(len(values))[group.ravel()]
     return _first_smooth(subject, name, np.arange(array.size), weights)
+
+
+def answering(subject: Subject, name: str, rng: np.random.Generator) -> float:
+    """The share of outputs that change when all entries of one array move a little, at random."""
+    array = subject.arrays[name]
+    kept, before = array.copy(), subject.evaluate()[0]
+    try:
+        array += STEP * max(1.0, rms(kept)) * rng.standard_normal(kept.shape)
+        after = subject.evaluate()[0]
+    finally:
+        array[...] = kept
+    return float((after != before).mean())
 
 
 def _first_smooth(subject: Subject, name: str, places: Array, weights: Array) -> Slope | None:
@@ -216,12 +239,13 @@ def _compare_entries(
             result.kinks.flat[place] = True
             continue
         error = slope.relative_error(scale, tolerance)
-        if error > DOUBT * tolerance:
+        if DOUBT * tolerance < error < GROSS:
             second = _second_opinion(subject, name, np.array([place]))
             slope = min(slope, second or slope, key=lambda s: s.relative_error(scale, tolerance))
             error = slope.relative_error(scale, tolerance)
         result.numeric.flat[place] = slope.numeric
         result.error.flat[place] = error
+        result.zeros.flat[place] = slope.numeric == 0 == result.analytic.flat[place]
 
 
 def _second_opinion(subject: Subject, name: str, place: Array) -> Slope | None:

@@ -27,13 +27,16 @@ class Scene:
         The layer's parameters, to change and put back; empty where that would mean nothing (a
         loss, or a model of many layers).
     backward : function
-        All gradients, by name, for another dy.
+        All gradients, by name, for another dy, x or parameters.
+    forward : function or None
+        The output for the present x and parameters; None for a loss.
     """
 
     x: Array
     cotangent: Array
     params: dict[str, Array]
     backward: Callable[[Array], dict[str, Array]]
+    forward: Callable[[], Array] | None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass, field
 
 
@@ -12,7 +13,7 @@ class Failure:
     Attributes
     ----------
     where : str
-        "input", the name of a parameter, or "contract".
+        "input", the name of a parameter, "contract", or "zeros" for arrays without any gradient.
     what : str
         What is wrong, in a sentence.
     index : tuple of int, optional
@@ -21,6 +22,8 @@ class Failure:
         The two gradients there.
     hint : str
         What this pattern of errors usually means.
+    proves_little : bool
+        No error was found here, but too little could be compared.
     """
 
     where: str
@@ -29,6 +32,7 @@ class Failure:
     analytic: float | None = None
     numeric: float | None = None
     hint: str = ""
+    proves_little: bool = False
 
     @property
     def ratio(self) -> float | None:
@@ -62,8 +66,17 @@ class Report:
         How many of those were compared alone; the others were compared in groups.
     kinks : int
         Entries left out because the function has a kink within the step.
+    zeros : int
+        Entries, of those compared, whose gradient is exactly 0, claimed and measured.
     failures : list of Failure
         In the order input, parameters; empty if all is well.
+    notes : list of str
+        What should be said though the gradients are right.
+    culprits : list of str
+        Of a model that failed: names of the smallest parts that fail alone, such as
+        "bottleneck.1.batchnormalization"; "" stands for the model's own backward.
+    narrowed : str
+        The same in words.
     """
 
     subject: str
@@ -72,11 +85,25 @@ class Report:
     elements: int = 0
     one_by_one: int = 0
     kinks: int = 0
+    zeros: int = 0
     failures: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    culprits: list[str] = field(default_factory=list)
+    narrowed: str = ""
 
     @property
     def ok(self) -> bool:
         return not self.failures
+
+    @property
+    def wrong(self) -> list[Failure]:
+        """The failures that are errors, and not only a lack of evidence."""
+        return [failure for failure in self.failures if not failure.proves_little]
+
+    @property
+    def zero_share(self) -> float:
+        """Which part of the compared entries has gradient 0 on both sides."""
+        return self.zeros / self.elements if self.elements else 0.0
 
     def raise_if_failed(self) -> None:
         """Raise an AssertionError that carries the diagnosis, unless all is well."""
@@ -86,16 +113,14 @@ class Report:
     def __str__(self) -> str:
         numbers = (
             f"worst relative error {self.worst:.1e} (allowed {self.tolerance:.0e}), "
-            f"{self.elements} elements, {self.kinks} left out at kinks"
+            f"{self.elements} elements, {100 * self.zero_share:.0f} % of them 0 on both sides, "
+            f"{self.kinks} left out at kinks"
         )
         if any(failure.where == "contract" for failure in self.failures):
             numbers = "no numbers compared, for it breaks the contract"
         head = f"{self.subject}: {'ok' if self.ok else 'FAILED'}, {numbers}"
         lines = [head, *(f"  {failure}" for failure in self.failures)]
-        inside = [f.where for f in self.failures if "." in f.where]
-        if inside and len(self.failures) > 1:
-            lines.append(
-                "  Errors travel backward, from the last layer to the first: look first at the "
-                f"backward of the layer that holds {inside[-1]}, then at those after it."
-            )
+        if self.narrowed:
+            lines.append(textwrap.indent(self.narrowed, "  "))
+        lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)

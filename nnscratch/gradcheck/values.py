@@ -41,6 +41,13 @@ def mask(wrong: Wrong, scene: Scene) -> str | None:
     """Wherever an entry is wrong, one of the two gradients is 0."""
     mask, analytic, numeric = wrong.mask, wrong.analytic, wrong.numeric
     if not numeric[mask].any():
+        where = whole_slices(mask)
+        if where:
+            return (
+                f"forward does not depend on this array where {where}, at least at this point, "
+                "yet backward gives a gradient there: a factor that is 0 here is forgotten, as a "
+                "noise in evaluation, or the gradient belongs elsewhere."
+            )
         return (
             "a mask is missing: entries on which the output does not depend get a gradient "
             "all the same."
@@ -48,6 +55,16 @@ def mask(wrong: Wrong, scene: Scene) -> str | None:
     if not analytic[mask].any():
         return "part of the gradient is dropped: the wrong entries are all 0."
     return None
+
+
+def whole_slices(mask: Array) -> str:
+    """ "the index along axis 1 is 3, 4" if the mask holds just these slices; or empty."""
+    for axis in range(1, mask.ndim):
+        others = tuple(i for i in range(mask.ndim) if i != axis)
+        if mask.any() and (mask.any(axis=others) == mask.all(axis=others)).all():
+            indices = np.flatnonzero(mask.any(axis=others))
+            return f"the index along axis {axis} is {', '.join(map(str, indices[:5]))}"
+    return ""
 
 
 def missing_term(wrong: Wrong, scene: Scene) -> str | None:

@@ -34,11 +34,6 @@ def test_only_the_wrong_array_is_blamed():
     assert report.failures[0].ratio == pytest.approx(1 / 3)
 
 
-def test_report_on_a_chain_says_where_to_start():
-    text = str(MUTANTS["chain_skips_a_layer"].check())
-    assert "look first at the backward of the layer that holds 0.dense.b" in text
-
-
 def test_residual_block_with_its_shortcut_passes():
     check_gradients(
         mutants_of_vectors.residual(), np.random.default_rng(0).standard_normal((3, 5))
@@ -57,7 +52,7 @@ def test_large_array_that_is_all_wrong_is_named_too():
 
     layer.backward = backward
     report = check_gradients(layer, np.random.default_rng(1).standard_normal((4, 100)))
-    assert "0.007813 = 1/128" in report.failures[0].hint
+    assert " = 1/128" in report.failures[0].hint
 
 
 def test_gradient_to_all_of_several_equal_maxima():

@@ -77,7 +77,8 @@ def test_without_the_loss_backward_is_that_of_the_image_alone(x):
 @pytest.mark.parametrize("training", [False, True])
 def test_gradient_of_the_image(training):
     x = np.random.default_rng(2).uniform(size=(3, 4, 4, 1))
-    assert check_gradients(small_vae(), x, training=training).ok
+    no_effect = [] if training else ["logvar"]
+    assert check_gradients(small_vae(), x, training=training, no_effect=no_effect).ok
 
 
 def forget_one_head(model):
