@@ -110,10 +110,10 @@ def test_figure_2_holds_both_trainings(monkeypatch, tmp_path):
 
 
 def test_baselines_are_the_mean_image_and_the_plane_of_two_directions():
-    train = np.zeros((4, 2, 2, 1))
-    train[:2, 0, 0, 0], train[2:, 0, 1, 0] = (3, -3), (2, -2)  # all but two pixels stay the same
+    train = np.zeros((6, 2, 2, 1))
+    train[:2, 0, 0, 0], train[2:4, 0, 1, 0], train[4:, 1, 0, 0] = (3, -3), (2, -2), (1, -1)
     test = np.zeros((1, 2, 2, 1))
-    test[0, 0, 0], test[0, 1, 0] = 1, 2
+    test[0, 0, 0], test[0, 1, 0] = 1, 2  # the first and the third pixel
     lines = ex01_autoencoder.baselines(train + 5, test + 5)
     assert lines["mean image"] == pytest.approx(4 * (1 + 4) / 4)
     assert lines["PCA-2"] == pytest.approx(4 * 4 / 4)  # the 1 lies in the plane, the 2 does not

@@ -37,6 +37,7 @@ from exercises.report import machine, numbers_table, prose, write_report
 from exercises.timing import GALLERY
 from nnscratch.layers import Dense, Reshape, Sequential
 from nnscratch.plotting import new_figure
+from tests.exercises.formulas import painter
 
 EMPTY_TAGS = {"br", "img", "link", "meta", "rect", "circle", "path"}
 
@@ -314,6 +315,15 @@ def test_a_linear_decoder_is_shown_up_to_rounding():
         expected = decode(decoder, np.array([[[horizontal[j], vertical[i]]]]))[0, 0]
         np.testing.assert_array_equal(plane.drawings[i, j], to_bytes(expected))
     assert 0 < plane.blend_error < 0.7 / 255  # two roundings, each of at most half a grey
+
+
+def test_the_error_of_blending_is_a_root_mean_square(monkeypatch):
+    """One grey too much here and one too little there do not make up for each other."""
+    blended = np.array([101.0, 199])[:, None, None] * np.ones((2, 2, 2))
+    monkeypatch.setattr("exercises.explorer.blend", lambda *_: blended)
+    codes = np.array([[100 / 255, 0.0], [200 / 255, 1]], np.float32)
+    plane = make_plane("", "", "", painter(side=2), codes)
+    assert plane.blend_error == pytest.approx(1 / 255)
 
 
 def test_sprites_hold_every_image():

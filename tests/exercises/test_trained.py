@@ -55,6 +55,10 @@ def same_as_doubled(y, target):
 same_as_doubled.__name__ = same_as_doubled.__qualname__ = "doubled"
 
 
+def with_a_set(rng):
+    return "a" in {"b", "c", "d"}
+
+
 class Watcher:
     def __init__(self, threshold):
         self.threshold = threshold
@@ -172,9 +176,7 @@ def test_the_kernels_in_use_count():
 
 def test_another_process_finds_the_same_key():
     """Whose hashes of words, and so whose orders of sets, are others."""
-    code = (
-        "from tests.exercises.test_trained import *; print(key(renew=lambda rng: FACTOR in {1, 2}))"
-    )
+    code = "from tests.exercises.test_trained import *; print(key(renew=with_a_set))"
     keys = [
         subprocess.run(
             [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True,
