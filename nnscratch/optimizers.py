@@ -155,7 +155,7 @@ class Optimizer:
         return {k: v for k, v in vars(self).items() if k not in ("state", "moments", "_params")}
 
     def step(self, params: dict[str, Array], grads: dict[str, Array]) -> None:
-        """Change every array of ``params`` in place.
+        """Change every array of ``params`` in place, except those of frozen layers.
 
         Raises
         ------
@@ -170,8 +170,10 @@ class Optimizer:
             grads = clip_by_global_norm(grads, self.global_clipnorm)
         self._params = dict(params)
         self.state["steps"] += 1
+        frozen = getattr(params, "frozen", ())  # of layers that are not trainable
         for key, p in params.items():
-            self.update(key, p, grads[key], rate)
+            if key not in frozen:
+                self.update(key, p, grads[key], rate)
 
     def update(self, key: str, p: Array, g: Array, rate: float) -> None:
         """Change one parameter ``p`` in place, ``g`` being its gradient."""

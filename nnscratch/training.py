@@ -105,7 +105,8 @@ def fit(
         epochs,
         f"{len(x)} samples (checksum {checksum_of(x, target)}), "
         f"{len(validation[0]) if validation else 0} to validate on, {batch_size=}, {seed=}, "
-        f"{patience=}, {type(optimizer).__name__}",
+        f"{patience=}, {type(optimizer).__name__}, frozen: "
+        f"{', '.join(sorted(getattr(model.params, 'frozen', ()))) or 'nothing'}",
     )
     if checkpoint is not None:
         check_writable(Path(checkpoint).parent)

@@ -53,17 +53,36 @@ class Layer:
         Saved with the parameters but not trained, such as running statistics.
     cache : tuple
         What ``forward`` keeps for ``backward``; this is the memory that training needs.
+    trainable : bool
+        False freezes the layer, and for a model everything inside it: optimisers leave its
+        parameters as they are, and a BatchNormalization computes as in evaluation and leaves its
+        running statistics. Dropout and GaussianSampling draw as before. Gradients are computed,
+        ``params`` and checkpoints hold everything, and True thaws the layer. All of this is as in
+        Keras ("Transfer learning & fine-tuning", keras.io/guides).
     """
 
     def __init__(self) -> None:
-        self.params: dict[str, Array] = {}
+        self._params: dict[str, Array] = {}
         self.grads: dict[str, Array] = {}
         self.state: dict[str, Array] = {}
         self.cache: tuple[Any, ...] = ()
 
     wanted: dict[str, Wanted] | None = None  # shapes and dtypes of params and state after build
     place: str = ""  # in the model that was made of it last: "encoder.0.conv2d"
+    trainable: bool = True
     drawn_at: str = ""  # the `position` of rng at build, if any random number was drawn
+
+    @property
+    def params(self) -> dict[str, Array]:
+        if self.trainable:
+            return self._params
+        frozen = GatheredArrays(self._params)
+        frozen.frozen = frozenset(frozen)
+        return frozen
+
+    @params.setter
+    def params(self, params: dict[str, Array]) -> None:
+        self._params = params
 
     @property
     def name(self) -> str:
@@ -195,17 +214,31 @@ class Composite(Layer):
         for place, part in named_parts(parts):
             part.place = place
 
-    def _gather(self, what: str) -> dict[str, Array]:
-        parts = self.parts.items()
-        return GatheredArrays(
-            {f"{name}.{k}": v for name, part in parts for k, v in getattr(part, what).items()}
-        )
+    def _gather(self, what: str) -> GatheredArrays:
+        gathered = GatheredArrays()
+        frozen: set[str] = set()
+        for name, part in self.parts.items():
+            own = getattr(part, what)
+            gathered.update({f"{name}.{key}": array for key, array in own.items()})
+            frozen.update(f"{name}.{key}" for key in getattr(own, "frozen", ()))
+        gathered.frozen = frozenset(frozen)
+        return gathered
 
-    @property
-    def params(self) -> dict[str, Array]:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def params(self) -> dict[str, Array]:
         params = self._gather("params")
         check_disjoint(params)
         return params
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any layer inside is; setting it sets it for all of them."""
+        return any(part.trainable for part in self.parts.values())
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        for part in self.parts.values():
+            part.trainable = trainable
 
     @property
     def grads(self) -> dict[str, Array]:  # type: ignore[override]

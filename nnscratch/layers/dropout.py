@@ -16,7 +16,8 @@ class Dropout(Layer):
 
         forward   y  = x * mask       backward  dx = dy * mask
 
-    Evaluation passes x through unchanged.
+    Evaluation passes x through unchanged. A frozen layer (``trainable = False``) drops as before,
+    as in Keras, for there is nothing in it that trains.
 
     Parameters
     ----------

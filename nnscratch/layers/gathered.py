@@ -10,7 +10,15 @@ Array = np.ndarray
 
 
 class GatheredArrays(dict[str, Array]):
-    """The arrays of all parts of a model by name; setting an entry writes into the part's array."""
+    """The arrays of all parts of a model by name; setting an entry writes into the part's array.
+
+    Attributes
+    ----------
+    frozen : set of str
+        The keys that an optimiser leaves alone (``layer.trainable = False``).
+    """
+
+    frozen: frozenset[str] = frozenset()
 
     def __setitem__(self, key: str, value: Array) -> None:
         if np.shape(value) != self[key].shape:

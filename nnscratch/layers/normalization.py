@@ -57,6 +57,11 @@ class BatchNormalization(Layer):
 
     Notes
     -----
+    Frozen (``trainable = False``), it computes as in evaluation in training too, so that its
+    running statistics stay what they are, as in Keras since 2.0 of TensorFlow (documentation of
+    BatchNormalization). To train only a head on an encoder with such layers, freeze the encoder:
+    leaving its parameters out of the optimiser's step does not keep the statistics.
+
     Input and output (N, C) or (N, H, W, C). Source: Ioffe & Szegedy, ICML 2015, Algorithm 1 and
     section 3.
     """
@@ -87,6 +92,7 @@ class BatchNormalization(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)  # (N, C) or (N, H, W, C)
+        training = training and self.trainable
         if training and len(x) == 0:
             raise ValueError("batchnormalization: an empty batch has no mean; give it samples.")
         if training:

@@ -3,6 +3,7 @@
 from tests.mutation.mutants import Mutant
 
 RANDOM, ELBO, VAE = "test_randomness.py", "models/test_elbo.py", "models/vae.py"
+FREEZING = "layers/test_freezing.py"
 
 MUTANTS = [
     # -- random streams
@@ -27,6 +28,22 @@ MUTANTS = [
     Mutant(VAE, "        check_independent(all_parts(self))\n", "", RANDOM),
     Mutant(VAE, '("mean", "logvar", "sampling")', '("mean", "mean", "sampling")', RANDOM),
     Mutant("layers/noise.py", 'stream(seed, "noise")', 'stream(seed[1], "noise")', RANDOM),
+    # -- freezing
+    Mutant(
+        "optimizers.py",
+        "            if key not in frozen:\n    ",
+        "            if True:\n    ",
+        FREEZING,
+    ),
+    Mutant(
+        "layers/normalization.py", "        training = training and self.trainable\n", "", FREEZING
+    ),
+    Mutant("layers/base.py", "return any(part.trainable", "return all(part.trainable", FREEZING),
+    Mutant(
+        "layers/base.py", "            part.trainable = trainable\n", "            pass\n", FREEZING
+    ),
+    Mutant("layers/base.py", "gathered.frozen = frozenset(frozen)", "pass", FREEZING),
+    Mutant("layers/base.py", "        frozen.frozen = frozenset(frozen)\n", "", FREEZING),
     # -- the loss of the VAE
     Mutant("models/elbo.py", "or not np.may_share_memory(y, self.model.output)", "", ELBO),
     Mutant("models/elbo.py", "weight(max(draws - 1, 0))", "weight(draws)", ELBO),
