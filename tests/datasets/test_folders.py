@@ -106,6 +106,13 @@ def test_layouts_of_mnist(user_folder, as_mnist, capsys, place, files):
     assert capsys.readouterr().err == ""
 
 
+def test_a_folder_of_that_name_comes_first(user_folder, as_mnist):
+    put(user_folder, GZIPPED)
+    assert len(datasets.mnist().x_train) == 11
+    put(user_folder / "mnist", small_files(12))
+    assert len(datasets.mnist().x_train) == 12
+
+
 @pytest.mark.parametrize("named", ["mnist", "MNIST/raw", "MNIST"])
 def test_the_variable_may_name_the_folder_itself(user_folder, monkeypatch, capsys, named):
     """Even with unknown images, for the folder bears the name."""
