@@ -3,6 +3,7 @@
 from tests.mutation.mutants import Mutant
 
 RANDOM, ELBO, VAE = "test_randomness.py", "models/test_elbo.py", "models/vae.py"
+FOREIGN = "layers/test_foreign.py"
 FREEZING = "layers/test_freezing.py"
 
 MUTANTS = [
@@ -44,6 +45,17 @@ MUTANTS = [
     ),
     Mutant("layers/base.py", "gathered.frozen = frozenset(frozen)", "pass", FREEZING),
     Mutant("layers/base.py", "        frozen.frozen = frozenset(frozen)\n", "", FREEZING),
+    # -- weights of other frameworks
+    Mutant("layers/foreign.py", "W.transpose(2, 3, 1, 0)", "W.transpose(3, 2, 1, 0)", FOREIGN),
+    Mutant("layers/foreign.py", "    W = W.T\n", "", FOREIGN),
+    Mutant("layers/foreign.py", ".reshape(C, H, Wd)", ".reshape(C, Wd, H)", FOREIGN),
+    Mutant("layers/foreign.py", "b = b[order] if", "b = b if", FOREIGN),
+    Mutant(
+        "layers/foreign.py",
+        "0 if array is None else array",
+        "own[name] if array is None else array",
+        FOREIGN,
+    ),
     # -- the loss of the VAE
     Mutant("models/elbo.py", "or not np.may_share_memory(y, self.model.output)", "", ELBO),
     Mutant("models/elbo.py", "weight(max(draws - 1, 0))", "weight(draws)", ELBO),
