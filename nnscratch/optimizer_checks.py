@@ -53,13 +53,14 @@ def check_same_arrays(who: str, steps: int, own: Arrays, params: Arrays) -> None
     )
 
 
-def check_moment(name: str, moment: Array | None, p: Array) -> None:
-    """Raise a ValueError unless ``moment`` is an array like the parameter ``p``."""
+def check_moment(name: str, moment: Array | None, p: Array) -> Array:
+    """Return ``moment``; raise a ValueError unless it is an array like the parameter ``p``."""
     if moment is None or moment.shape != p.shape or moment.dtype != p.dtype:
         there = "is missing" if moment is None else f"is {moment.dtype} {moment.shape}"
         raise ValueError(
             f"the optimiser's {name} {there}, but the parameter is {p.dtype} {p.shape}."
         )
+    return moment
 
 
 def check_state(
@@ -78,7 +79,6 @@ def check_state(
     for name in state.keys() - {"steps"} - wanted.keys():
         raise ValueError(f"the optimiser's state has {name}, which {who} does not keep for these.")
     for name, (moment, p) in wanted.items() if steps[0] else ():
-        array = state.get(name)
-        check_moment(name, array, p)
-        if np.isnan(array).any() or (moment in never_negative and np.any(array < 0)):
+        array = check_moment(name, state.get(name), p)
+        if np.isnan(array).any() or (moment in never_negative and (array < 0).any()):
             raise ValueError(f"the optimiser's {name} holds NaN, or means of squares below 0.")
