@@ -51,6 +51,13 @@ def test_the_losses_weigh_what_they_say():
     assert not dy.any()
 
 
+def test_a_cell_with_a_single_code_is_not_empty():
+    steps = np.arange(20.0)
+    grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
+    assert loss_terms.empty_cells(grid) == 0
+    assert loss_terms.empty_cells(grid[grid[:, 0] != 10]) == 5  # a column of twenty
+
+
 # -- PCA
 
 

@@ -72,7 +72,7 @@ MUTANTS = [
     ),
     Mutant(TERMS, '< 0.1 * both["code_sd"]', '> 0.1 * both["code_sd"]', OF_PLANES),
     Mutant(TERMS, "NegativeELBO(model, KL_WEIGHT)", "NegativeELBO(model, 1.0)", OF_PLANES),
-    Mutant(TERMS, "(counts == 0)", "(counts <= 1)", "exercises/test_loss_terms.py"),
+    Mutant(TERMS, "(counts == 0)", "(counts <= 1)", OF_PLANES),
     Mutant(LINEAR, "remaining <= error)) + 1", "remaining <= error))", OF_PLANES),
     Mutant(LINEAR, "remaining <= error", "remaining < error", OF_PLANES),
     Mutant(LINEAR, "(codes == 0)", "(codes <= 0)", OF_PLANES),
