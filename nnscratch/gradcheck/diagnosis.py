@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnscratch.gradcheck import experiments, places, values
+from nnscratch.gradcheck import experiments, groups, local, places, values
 from nnscratch.gradcheck.differences import Comparison
 from nnscratch.gradcheck.evidence import Scene, Wrong
 
@@ -27,10 +27,19 @@ TESTS = (
     places.border,
     places.period,
     values.mask,
+    groups.parameter_in_dx,
+    groups.diagonal_only,
     values.missing_term,
     values.factor_of_some,
     values.channel_factors,
+    local.number_by_number,
+    groups.factor_in_dx,
+    groups.transposed_map,
+    groups.within_groups,
+    groups.ways,
     experiments.part_of_the_sum,
+    groups.one_of_several,
+    groups.factor_in_parameter,
     places.confined,
 )
 

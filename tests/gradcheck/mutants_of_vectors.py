@@ -175,7 +175,7 @@ def batch_variance_taken_as_constant(layer: BatchNormalization, dy: Array) -> Ar
     return s * (g - g.mean(axis=(0, 1, 2)))
 
 
-@mutant(lambda: BatchNormalization(), (4, 3, 2), training=True, hint="such as gamma")
+@mutant(lambda: BatchNormalization(), (4, 3, 2), training=True, hint="gamma is forgotten")
 def gamma_forgotten(layer: BatchNormalization, dy: Array) -> Array:
     return BatchNormalization.backward(layer, dy) / layer.params["gamma"]
 

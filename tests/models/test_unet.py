@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nnscratch.gradcheck import check_gradients
-from nnscratch.gradcheck.model_cases import small_unet
+from nnscratch.gradcheck.model_cases import keep_alive, small_unet
 from nnscratch.layers import BatchNormalization, Dense, Flatten, ReLU, Reshape
 from nnscratch.layers.base import all_parts
 from nnscratch.layers.fusion import parameter_gradients_only
@@ -103,6 +103,7 @@ def test_gradients_are_right_with_layers_as_bottleneck(x, training):
     model = UNet((4, 4, 2), (3,), dense_bottleneck(), seed=3, dtype=np.float64)
     assert kinds(model.bottleneck)[1:] == [layer.name for layer in dense_bottleneck()]
     assert model.decoders[0].parts["up0"].input_shape == (2, 2, 2)
+    keep_alive(model)
     report = check_gradients(model, x, training=training)
     assert report.ok, str(report)
 
