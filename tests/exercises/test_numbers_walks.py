@@ -30,10 +30,10 @@ def test_pairs_have_different_labels():
 
 def test_steps_of_a_walk_by_hand():
     """Four pixels of one grey: the distance is twice the difference of the greys."""
-    found = beta_vae_interpolation.moves(walk(0, 1, 0, 3))
-    assert found["mean_step"].tolist() == [2, 2, 6]
-    assert found["unevenness"] == pytest.approx(6 / (10 / 3))
-    assert found["length"] == pytest.approx(10 / 6)
+    found = beta_vae_interpolation.moves(np.concatenate([walk(0, 1, 0, 3), walk(0, 1, 2, 3)]))
+    assert found["mean_step"].tolist() == [2, 2, 4]
+    assert found["unevenness"] == pytest.approx([6 / (10 / 3), 1])
+    assert found["length"] == pytest.approx([10 / 6, 1])
 
 
 def test_the_middle_of_a_walk_is_its_middle(monkeypatch):
