@@ -23,6 +23,9 @@ from nnscratch.optimizers import Optimizer
 Array = np.ndarray
 
 
+BEST = "best/"  # before the names of the best weights, in the group ``run``
+
+
 class DamagedCheckpointError(ValueError):
     """The file is not a whole checkpoint."""
 
@@ -45,10 +48,14 @@ def save_checkpoint(
 
     Raises
     ------
+    ValueError
+        If the optimiser moves other parameters than the model's, such as those of a part of it.
     OSError
         If the folder cannot be written to; an older file of that name is then untouched.
     """
     path = Path(path)
+    if optimizer is not None:
+        optimizer.check_owner(model.params)
     groups: dict[str, Mapping[str, Array]] = {"params": model.params, "state": model.state}
     groups["optimizer"] = {} if optimizer is None else optimizer.state
     groups["run"] = run or {}
@@ -56,8 +63,6 @@ def save_checkpoint(
     try:
         with written_whole(path) as beside, open(beside, "wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
             if path.exists():
                 _keep(path)
     except OSError as error:
@@ -83,8 +88,10 @@ def load_checkpoint(
 ) -> dict[str, Array]:
     """Read ``path`` into ``model`` and ``optimizer``, in place, and return the arrays of ``run``.
 
-    Nothing is changed unless the whole file is good and fits, and ``check_run``, called with the
-    arrays of ``run``, raises nothing.
+    Training with ``patience`` keeps the best weights beside the latest. With an optimiser, which
+    goes on from the latest, these are read; without one, for use, the best. Nothing is changed
+    unless the whole file is good and fits, and ``check_run``, called with the arrays of ``run``,
+    raises nothing.
 
     Raises
     ------
@@ -103,12 +110,30 @@ def load_checkpoint(
         _check_optimizer(path, groups["optimizer"], optimizer, model.params)
     if check_run is not None:
         check_run(groups["run"])
+    best = below(BEST, groups["run"]) if optimizer is None else {}
+    if best:
+        _check_fit(path, best, learnt(model))
     for group, arrays in (("params", model.params), ("state", model.state)):
         for key, array in arrays.items():
-            array[...] = groups[group][key]
+            array[...] = best.get(key, groups[group][key])
     if optimizer is not None:
-        optimizer.state = groups["optimizer"]
+        optimizer.load_state(groups["optimizer"], model.params)
     return groups["run"]
+
+
+def learnt(model: Layer) -> dict[str, Array]:
+    """Parameters and running statistics: what makes one epoch better than another.
+
+    The counters of random draws are left out, which are integers. Whoever goes back to the best
+    weights and trains on must not see the same noise again.
+    """
+    arrays = {**model.params, **model.state}
+    return {key: array for key, array in arrays.items() if array.dtype.kind == "f"}
+
+
+def below(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """The entries whose names begin so, without that beginning."""
+    return {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
 
 
 def _read(path: Path) -> dict[str, dict[str, Array]]:
@@ -164,10 +189,9 @@ def _check_optimizer(
 ) -> None:
     if "steps" not in saved:
         raise ValueError(f"{path} holds a model but no optimiser; load it without one.")
-    for name in saved.keys() - {"steps"}:
-        moment, key = name.split(".", 1)
-        if moment not in optimizer.moments or saved[name].shape != params[key].shape:
-            raise ValueError(
-                f"{path} is of another optimiser: it has {name} {saved[name].shape}, which does "
-                f"not fit {type(optimizer).__name__}. Use the optimiser of the run that saved it."
-            )
+    try:
+        optimizer.check_state(saved, params)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is of another optimiser: {error} Use the optimiser of the run that saved it."
+        ) from error

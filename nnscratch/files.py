@@ -31,6 +31,8 @@ def written_whole(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield beside
+        with open(beside, "rb+") as file:
+            os.fsync(file.fileno())  # before the renaming, or a power cut leaves an empty file
         os.replace(beside, path)
     except BaseException:  # Ctrl-C too must leave nothing behind
         beside.unlink(missing_ok=True)

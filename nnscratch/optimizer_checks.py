@@ -11,6 +11,12 @@ Array = np.ndarray
 Arrays = Mapping[str, Array]
 
 
+def without_frozen(params: Arrays) -> dict[str, Array]:
+    """The parameters that steps move: all but those of layers that are not ``trainable``."""
+    frozen = getattr(params, "frozen", ())
+    return {key: p for key, p in params.items() if key not in frozen}
+
+
 def check_positive(number: float, what: str) -> None:
     """Raise a ValueError unless this is a number above 0, and a finite one."""
     if not isinstance(number, float | int | np.floating | np.integer) or not 0 < number < math.inf:
@@ -58,7 +64,8 @@ def check_moment(name: str, moment: Array | None, p: Array) -> Array:
     if moment is None or moment.shape != p.shape or moment.dtype != p.dtype:
         there = "is missing" if moment is None else f"is {moment.dtype} {moment.shape}"
         raise ValueError(
-            f"the optimiser's {name} {there}, but the parameter is {p.dtype} {p.shape}."
+            f"the optimiser's {name} {there}, but the parameter is {p.dtype} {p.shape}. After "
+            "thawing a layer, and for another model, make a new optimiser."
         )
     return moment
 
@@ -68,7 +75,8 @@ def check_state(
 ) -> None:
     """Raise a ValueError unless ``state`` is what steps of ``params`` could have left.
 
-    That is the number of steps and, if it is above 0, all ``moments`` of each parameter.
+    That is the number of steps and, if it is above 0, all ``moments`` of each parameter that is
+    not frozen.
     """
     steps = state.get("steps")
     if steps is None or steps.shape != (1,) or steps.dtype.kind != "i" or steps[0] < 0:
@@ -78,7 +86,11 @@ def check_state(
     wanted = {f"{moment}.{key}": (moment, p) for key, p in params.items() for moment in moments}
     for name in state.keys() - {"steps"} - wanted.keys():
         raise ValueError(f"the optimiser's state has {name}, which {who} does not keep for these.")
-    for name, (moment, p) in wanted.items() if steps[0] else ():
-        array = check_moment(name, state.get(name), p)
-        if np.isnan(array).any() or (moment in never_negative and (array < 0).any()):
+    moved = without_frozen(params)
+    for name, (moment, p) in wanted.items():
+        array = state.get(name)
+        if array is None and (steps[0] == 0 or name.removeprefix(f"{moment}.") not in moved):
+            continue
+        array = check_moment(name, array, p)
+        if np.isnan(array).any() or (moment in never_negative and np.any(array < 0)):
             raise ValueError(f"the optimiser's {name} holds NaN, or means of squares below 0.")

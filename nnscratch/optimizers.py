@@ -23,6 +23,7 @@ from nnscratch.optimizer_checks import (
     check_positive,
     check_same_arrays,
     check_state,
+    without_frozen,
 )
 
 Array = np.ndarray
@@ -166,14 +167,13 @@ class Optimizer:
         check_gradients(params, grads)
         self.check_owner(params)
         rate = self._rate()
+        moved = without_frozen(params)
         if self.global_clipnorm is not None:
-            grads = clip_by_global_norm(grads, self.global_clipnorm)
+            grads = clip_by_global_norm({key: grads[key] for key in moved}, self.global_clipnorm)
         self._params = dict(params)
         self.state["steps"] += 1
-        frozen = getattr(params, "frozen", ())  # of layers that are not trainable
-        for key, p in params.items():
-            if key not in frozen:
-                self.update(key, p, grads[key], rate)
+        for key, p in moved.items():
+            self.update(key, p, grads[key], rate)
 
     def update(self, key: str, p: Array, g: Array, rate: float) -> None:
         """Change one parameter ``p`` in place, ``g`` being its gradient."""
@@ -194,7 +194,7 @@ class Optimizer:
         if not self._params:
             self.check_state(self.state, params)
         for moment in self.moments if self.steps else ():
-            for key, p in params.items():
+            for key, p in without_frozen(params).items():
                 check_moment(f"{moment}.{key}", self.state.get(f"{moment}.{key}"), p)
 
     def check_state(self, state: dict[str, Array], params: dict[str, Array]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from nnscratch.data_checks import Loss, check_data, check_samples, checksum_of, slices
+from nnscratch.data_checks import Loss, check_data, check_samples, slices
 from nnscratch.divergence import all_finite
 from nnscratch.files import check_writable
 from nnscratch.layers.base import Layer
@@ -18,6 +18,7 @@ from nnscratch.layers.geometry import check_count
 from nnscratch.optimizers import Optimizer
 from nnscratch.progress import progress_bar
 from nnscratch.randomness import stream
+from nnscratch.run_settings import describe
 from nnscratch.training_run import History, Run
 
 Array = np.ndarray
@@ -44,7 +45,9 @@ def fit(
     """Train ``model`` to map ``x`` to ``target``.
 
     Every epoch goes once through the samples in a new random order, in batches, the last of
-    which may be smaller.
+    which may be smaller. The order follows from the seed and the number of steps that the optimiser
+    has behind it: calling this again and again with ``epochs=1`` and the same optimiser is the same
+    training as one call with more epochs, and a new optimiser begins with the first order again.
 
     Parameters
     ----------
@@ -68,10 +71,11 @@ def fit(
         Called after every epoch; the numbers that it returns by name are kept in the history.
     patience : int, optional
         Stop after so many epochs without a lower validation loss, and in any case end with the
-        weights of the best epoch.
+        weights of the best epoch; ``patience=epochs`` never stops early and only keeps the best.
     checkpoint : path, optional
         Saved after every epoch. If the file exists, training goes on from it, and ends with the
-        same bits as if it had never stopped.
+        same bits as if it had never stopped. With ``patience`` the file holds the best weights,
+        which `nnscratch.checkpoint.load_checkpoint` reads for use, beside the latest.
     progress : bool
         Show a bar with the loss and the samples a second.
 
@@ -83,7 +87,8 @@ def fit(
     ------
     ValueError, TypeError
         Before any work: no samples, lengths that differ, a wrong shape or dtype, numbers that
-        are not finite, targets that the loss refuses, a checkpoint of another run.
+        are not finite, targets that the loss refuses, an optimiser of another model, a checkpoint
+        of another run.
     FloatingPointError
         At the first step whose loss or gradients are not finite; the sentence names the layer
         that they come from. The latest checkpoint is kept.
@@ -98,20 +103,16 @@ def fit(
     check_data("training", model, x, target, loss, batch_size)
     if validation is not None:
         check_data("validation", model, *validation, loss, batch_size)
-    run = Run(
-        model,
-        optimizer,
-        stream(seed, "shuffling"),
-        epochs,
-        f"{len(x)} samples (checksum {checksum_of(x, target)}), "
-        f"{len(validation[0]) if validation else 0} to validate on, {batch_size=}, {seed=}, "
-        f"{patience=}, {type(optimizer).__name__}, frozen: "
-        f"{', '.join(sorted(getattr(model.params, 'frozen', ()))) or 'nothing'}",
-    )
+    asked_for = {"data": (x, target), "validation": validation, "loss": loss}
+    asked_for |= {"optimizer": optimizer, "batch_size": batch_size, "seed": seed}
+    asked_for |= {"patience": patience, "renew": renew, "measure": measure}
+    asked_for["frozen"] = sorted(getattr(model.params, "frozen", ()))
+    run = Run(model, optimizer, epochs, {name: describe(v) for name, v in asked_for.items()})
     if checkpoint is not None:
         check_writable(Path(checkpoint).parent)
         if Path(checkpoint).exists():
             run.load_latest(Path(checkpoint))
+    optimizer.check_owner(model.params)
     history = run.history
     with parameter_gradients_only(model), progress_bar(
         total=epochs * len(x), initial=len(history.loss) * len(x), unit=" samples",
@@ -121,8 +122,10 @@ def fit(
             started = time.perf_counter()
             bar.set_description(f"epoch {len(history.loss) + 1}/{epochs}", refresh=False)
             if renew is not None:
-                x, target = renew(run.rng)
-            values = [_train_epoch(run, x, target, loss, batch_size, bar)]
+                x, target = renew(stream(seed, "renewed data", optimizer.steps))
+            order = stream(seed, "shuffling", optimizer.steps).permutation(len(x))
+            batches = [order[part] for part in slices(len(x), batch_size)]
+            values = [_train_epoch(run, x, target, loss, batches, bar)]
             if validation is not None:
                 values.append(evaluate(model, *validation, loss))
                 losses = f"loss {values[0]:.4g}, validation {values[1]:.4g}"
@@ -153,14 +156,12 @@ def _check_arguments(optimizer: Optimizer, validation: Data | None, patience: in
 
 
 def _train_epoch(
-    run: Run, x: Array, target: Array, loss: Loss, batch_size: int, bar: tqdm
+    run: Run, x: Array, target: Array, loss: Loss, batches: list[Array], bar: tqdm
 ) -> float:
-    """One pass over the samples in a new order; the mean loss."""
+    """One pass over the samples, whose numbers ``batches`` holds; the mean loss."""
     model, optimizer = run.model, run.optimizer
-    order = run.rng.permutation(len(x))
-    total = 0.0
-    for start in range(0, len(x), batch_size):
-        batch = order[start : start + batch_size]
+    total, done = 0.0, 0
+    for batch in batches:
         y = model.forward(x[batch], training=True)
         value, dy = loss(y, target[batch])
         if not np.isfinite(value):
@@ -171,10 +172,10 @@ def _train_epoch(
             what = "a gradient became NaN or infinite"
             raise run.divergence(what, x[batch], target[batch], loss)
         optimizer.step(model.params, grads)
-        total += value * len(batch)
-        bar.set_postfix_str(f"loss {total / (start + len(batch)):.4g}", refresh=False)
+        total, done = total + float(value) * len(batch), done + len(batch)
+        bar.set_postfix_str(f"loss {total / done:.4g}", refresh=False)
         bar.update(len(batch))
-    return total / len(x)
+    return total / done
 
 
 def predict(model: Layer, x: Array, batch_size: int = 500) -> Array:
@@ -183,6 +184,7 @@ def predict(model: Layer, x: Array, batch_size: int = 500) -> Array:
     The model keeps nothing of the batches; ``backward`` needs a forward pass of its own.
     """
     check_samples("x", x)
+    check_count(batch_size, "batch_size")
     outputs = [model.forward(x[batch]) for batch in slices(len(x), batch_size)]
     model.forget()
     return np.concatenate(outputs)
@@ -194,8 +196,12 @@ def evaluate(model: Layer, x: Array, target: Array, loss: Loss, batch_size: int 
     Batches are averaged with their sizes as weights, so the loss must be a mean over samples.
     """
     check_samples("x", x)
+    check_samples("target", target)
+    if len(x) != len(target):
+        raise ValueError(f"there are {len(x)} samples but {len(target)} targets; give one each.")
+    check_count(batch_size, "batch_size")
     total = 0.0
     for batch in slices(len(x), batch_size):
-        total += loss(model.forward(x[batch]), target[batch])[0] * len(x[batch])
+        total += float(loss(model.forward(x[batch]), target[batch])[0]) * len(x[batch])
     model.forget()
     return total / len(x)

@@ -10,10 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch.checkpoint import DamagedCheckpointError, load_checkpoint, previous, save_checkpoint
+from nnscratch.checkpoint import (
+    BEST,
+    DamagedCheckpointError,
+    below,
+    learnt,
+    load_checkpoint,
+    previous,
+    save_checkpoint,
+)
 from nnscratch.divergence import first_not_finite
 from nnscratch.layers.base import Array, Layer
 from nnscratch.optimizers import Optimizer
+from nnscratch.run_settings import differences
 
 
 @dataclass
@@ -47,15 +56,14 @@ class History:
 class Run:
     """What a checkpoint has to hold for training to go on as if it had never stopped.
 
-    The shuffle orders still to come follow from the generator's state, so they need no place of
-    their own.
+    The shuffle orders still to come follow from the seed and the steps that the optimiser has
+    behind it, so they need no place of their own.
     """
 
     model: Layer
     optimizer: Optimizer
-    rng: np.random.Generator
     epochs: int
-    settings: str
+    settings: dict[str, str]
     history: History = field(default_factory=History)
     best: dict[str, Array] = field(default_factory=dict)
 
@@ -89,23 +97,21 @@ class Run:
 
     def keep_if_best(self) -> None:
         if self.epochs_since_best() == 0:
-            arrays = {**self.model.params, **self.model.state}
-            self.best = {key: array.copy() for key, array in arrays.items()}
+            self.best = {key: array.copy() for key, array in learnt(self.model).items()}
 
     def restore_best(self) -> None:
-        for key, array in {**self.model.params, **self.model.state}.items():
+        for key, array in learnt(self.model).items():
             array[...] = self.best[key]
 
     def save(self, path: str | Path) -> None:
         run = {
-            "settings": np.array(self.settings),
-            "generator": np.array(json.dumps(self.rng.bit_generator.state)),
+            "settings": np.array(json.dumps(self.settings)),
             "loss": np.array(self.history.loss),
             "validation_loss": np.array(self.history.validation_loss),
             "seconds": np.array(self.history.seconds),
         }
         run |= {f"measured/{k}": np.array(numbers) for k, numbers in self.history.measured.items()}
-        run |= {f"best/{key}": array for key, array in self.best.items()}
+        run |= {f"{BEST}{key}": array for key, array in self.best.items()}
         save_checkpoint(path, self.model, self.optimizer, run)
 
     def load_latest(self, path: Path) -> None:
@@ -120,27 +126,23 @@ class Run:
 
     def load(self, path: Path) -> None:
         run = load_checkpoint(path, self.model, self.optimizer, self._check_settings)
-        self.rng.bit_generator.state = json.loads(str(run["generator"]))
         self.history.loss = run["loss"].tolist()
         self.history.validation_loss = run["validation_loss"].tolist()
         self.history.seconds = float(run["seconds"])
-        self.best = _below("best/", run)
-        self.history.measured = {k: a.tolist() for k, a in _below("measured/", run).items()}
+        self.best = below(BEST, run)
+        self.history.measured = {k: a.tolist() for k, a in below("measured/", run).items()}
 
     def _check_settings(self, run: dict[str, Array]) -> None:
-        saved = str(run.get("settings", "no training run"))
-        if saved != self.settings:
+        if "settings" not in run:
+            raise ValueError("the checkpoint is of no training run; give another checkpoint path.")
+        changes = differences(json.loads(str(run["settings"])), self.settings)
+        if changes:
             raise ValueError(
-                f"the checkpoint is of a run with {saved}, this one has {self.settings}; give "
-                "the same, or another checkpoint path."
+                f"the checkpoint is of another run: {changes}. Ask for the same, or give another "
+                "checkpoint path."
             )
         if len(run["loss"]) > self.epochs:
             raise ValueError(
                 f"the checkpoint has {len(run['loss'])} epochs behind it, more than "
                 f"epochs={self.epochs}; ask for at least as many, or give another checkpoint path."
             )
-
-
-def _below(prefix: str, arrays: dict[str, Array]) -> dict[str, Array]:
-    """The entries whose names begin so, without that beginning."""
-    return {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}

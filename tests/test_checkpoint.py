@@ -1,8 +1,10 @@
 """The file itself; then training that stops and goes on from it."""
 
+import copy
 import io
 import tracemalloc
 import zipfile
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,9 +17,11 @@ from nnscratch.checkpoint import (
 )
 from nnscratch.layers import BatchNormalization, Dense, Sequential, Tanh
 from nnscratch.losses import mse
+from nnscratch.models import VAE, Autoencoder, NegativeELBO
 from nnscratch.optimizers import SGD, Adam, cosine_decay
+from nnscratch.run_settings import describe
 from nnscratch.training import fit, predict
-from tests.test_training import arrays, assert_same_bits, make_data, make_model
+from tests.test_training import TARGET, X, arrays, assert_same_bits, make_data, make_model
 
 
 @pytest.fixture
@@ -274,12 +278,14 @@ def test_a_finished_run_trains_no_more(path, watch, epochs, done):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, FloatingPointError])
 def test_a_run_broken_off_goes_on_from_the_epoch_before(path, error):
     """Three steps an epoch; the one after the seventh is stopped by Ctrl-C or by NaN."""
-    optimizer = Adam(cosine_decay(0.05, 12))
+    optimizer, steps_before = Adam(cosine_decay(0.05, 12)), [7]
 
     def loss(y, target):
-        if optimizer.steps == 7 and error is KeyboardInterrupt:
+        if optimizer.steps not in steps_before:
+            return mse(y, target)
+        if error is KeyboardInterrupt:
             raise error
-        return (np.nan, y) if optimizer.steps == 7 else mse(y, target)
+        return np.nan, y
 
     said = (
         "nan, .*in the loss.* in epoch 3, after step 7; lower"
@@ -290,35 +296,132 @@ def test_a_run_broken_off_goes_on_from_the_epoch_before(path, error):
         run(4, path, loss, optimizer)
     assert optimizer.steps == 7
     assert load_checkpoint(path, make_model(), Adam())["loss"].tolist() == run(2)[2].loss
-    assert_same_run(run(4, path), run(4))
+    steps_before.clear()
+    assert_same_run(run(4, path, loss), run(4))
 
 
 WATCHED = {"validation": make_data(7)}
+
+
+def weighted(factor):
+    return lambda y, target: (factor * mse(y, target)[0], factor * mse(y, target)[1])
+
+
+def scaled(y, target, factor=1.0):
+    value, dy = mse(y, target)
+    return factor * value, factor * dy
+
+
+def renew(rng):
+    return make_data()
+
+
+def renew_otherwise(rng):
+    return make_data(seed=int(rng.integers(9)))
+
+
+# first run, second run, and what the sentence says of the difference
 CHANGES = {
-    "seed": ({}, {"seed": 6}),
-    "batch size": ({}, {"batch_size": 5}),
-    "samples": ({}, {"data": make_data(9)}),
-    "optimizer": ({}, {"optimizer": SGD(0.1)}),
-    "validation added": ({}, WATCHED),
-    "validation dropped": (WATCHED, {}),
-    "patience added": (WATCHED, {**WATCHED, "patience": 1}),  # best weights were not kept
+    "seed": ({}, {"seed": 6}, "seed was 5 and is now 6"),
+    "batch size": ({}, {"batch_size": 5}, "batch_size was 4 and is now 5"),
+    "inputs": ({}, {"data": make_data(9)}, r"data was \[float32 \(10, 2\).* is now .*\(9, 2\)"),
+    "targets": ({}, {"data": (X, TARGET + 1)}, "data was .* and is now "),
+    "optimizer": ({}, {"optimizer": SGD(0.1)}, "of another optimiser"),
+    "no moments": ({"optimizer": SGD(0.1)}, {"optimizer": SGD(0.1, 0.9)}, "of another optimiser"),
+    "learning rate": (
+        {"optimizer": Adam(0.05)},
+        {"optimizer": Adam(0.02)},
+        r"optimizer was Adam\(learning_rate=0.05.* is now Adam\(learning_rate=0.02",
+    ),
+    "schedule": ({}, {"optimizer": Adam(cosine_decay(0.05, 13))}, "steps=12.* is now .*steps=13"),
+    "another schedule": ({}, {"optimizer": Adam(lambda step: 0.05)}, "is now .*lambda"),
+    "weight decay": (
+        {},
+        {"optimizer": Adam(cosine_decay(0.05, 12), weight_decay=0.1)},
+        "decay=0.1",
+    ),
+    "clipping": ({"optimizer": Adam()}, {"optimizer": Adam(global_clipnorm=1.0)}, "norm=1.0"),
+    "loss": ({}, {"loss": weighted(1)}, "loss was mse and is now weighted"),
+    "what a loss holds": ({"loss": weighted(1)}, {"loss": weighted(2)}, r"with \[1\] .*with \[2\]"),
+    "partial": ({"loss": partial(scaled, factor=1)}, {"loss": partial(scaled, factor=2)}, "=2"),
+    "default": ({"loss": scaled}, {"loss": weighted(1)}, "loss was scaled .* is now weighted"),
+    "renewal": ({"renew": renew}, {"renew": renew_otherwise}, "renew was renew .* is now renew_o"),
+    "measure": ({}, {"measure": dict}, "measure was None and is now dict"),
+    "validation added": ({}, WATCHED, "validation was None and is now "),
+    "validation dropped": (WATCHED, {}, "validation was .* and is now None"),
+    "validation data": (WATCHED, {"validation": make_data(7, seed=1)}, "validation was .* is now "),
+    "patience added": (WATCHED, {**WATCHED, "patience": 1}, "patience was None and is now 1"),
 }
 
 
-@pytest.mark.parametrize(("first", "second"), CHANGES.values(), ids=CHANGES)
-def test_the_checkpoint_of_another_run(path, first, second):
-    run(2, path, **first)
+@pytest.mark.parametrize(("first", "second", "words"), CHANGES.values(), ids=CHANGES)
+def test_the_checkpoint_of_another_run(path, first, second, words):
+    run(2, path, **copy.deepcopy(first))
     model, before, bits = make_model(), arrays(make_model()), path.read_bytes()
-    with pytest.raises(
-        ValueError, match=r"of a run with .*10 samples.*; give|of another optimiser"
-    ):
-        run(4, path, model=model, **second)
+    with pytest.raises(ValueError, match=words):
+        run(4, path, model=model, **copy.deepcopy(second))
     assert_same_bits(arrays(model), before)
     assert path.read_bytes() == bits
 
 
+@pytest.mark.parametrize("weights", [(0, 1), (1, 10), (0.1, lambda step: 0.1)])
+def test_another_weight_of_the_divergence_is_another_run(path, weights):
+    x = np.zeros((6, 4), np.float32)
+
+    def train(weight):
+        model = VAE(Sequential([Dense(3)], (4,)), 2, Sequential([Dense(4)], (2,)))
+        loss = NegativeELBO(model, weight)
+        fit(model, x, x, loss=loss, optimizer=Adam(), epochs=2, batch_size=3, checkpoint=path,
+            progress=False)  # fmt: skip
+
+    train(weights[0])
+    train(weights[0])
+    with pytest.raises(ValueError, match=f"loss was .*kl_weight={weights[0]}.* is now .*kl_weight"):
+        train(weights[1])
+
+
+def test_what_a_function_writes_into_is_no_setting(path):
+    seen = []
+
+    def loss(y, target):
+        """The squared error."""
+        seen.append(y)
+        return mse(y, target)
+
+    run(1, path, loss)
+    assert_same_run(run(2, path, loss), run(2))
+
+
+def test_functions_are_told_apart_by_what_they_do():
+    def first(x):
+        return x + 1
+
+    one = describe(first)
+
+    def first(x):
+        """Documented, and on another line."""
+        return x + 1
+
+    assert describe(first) == one
+
+    def first(x):
+        return x + 2
+
+    assert describe(first) != one
+    assert describe(mse) == "mse"
+
+
+def test_values_in_a_circle_end_somewhere():
+    class Ring:
+        pass
+
+    ring = Ring()
+    ring.other = ring
+    assert describe(ring).endswith(")))")
+
+
 def test_the_checkpoint_of_no_run(path, saved):
-    with pytest.raises(ValueError, match="is of a run with no training run, this one has 10 samp"):
+    with pytest.raises(ValueError, match="is of no training run"):
         run(4, path)
 
 
@@ -331,3 +434,84 @@ def test_the_state_of_another_optimizer_is_refused(tmp_path):
     other = Adam(1e-3)
     load_checkpoint(tmp_path / "a.npz", model, other)
     assert other.steps == 1
+
+
+# ---------------------------------------------------------------- what does not fit an optimiser
+
+SPOILT = {
+    "moment missing": (lambda s: s.pop("v.0.dense.W"), r"v\.0\.dense\.W is missing"),
+    "unknown moment": (lambda s: s.update({"u.0.dense.W": np.zeros(1)}), "has u.0.dense.W, which"),
+    "unknown name": (lambda s: s.update({"velocity": np.zeros(1)}), "has velocity, which Adam"),
+    "negative squares": (lambda s: s["v.0.dense.b"].__isub__(1), "v.0.dense.b holds NaN, or"),
+    "nan": (lambda s: s["m.0.dense.b"].__imul__(np.nan), "m.0.dense.b holds NaN"),
+    "negative steps": (lambda s: s["steps"].__isub__(9), r"steps are \[-8\]"),
+    "steps of another kind": (lambda s: s.update(steps=np.array(1.5)), "steps are 1.5"),
+    "dtype": (lambda s: s.update({"m.0.dense.b": np.zeros(16)}), "float64.*parameter is float32"),
+    "shape": (lambda s: s.update({"m.0.dense.b": np.zeros(2, "f4")}), r"\(2,\), but the para"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "words"), SPOILT.values(), ids=SPOILT)
+def test_a_state_that_no_steps_leave_is_refused_before_anything_moves(path, saved, spoil, words):
+    with np.load(path) as file:
+        content = dict(file)
+    state = {k.removeprefix("optimizer/"): a for k, a in content.items() if k[:3] == "opt"}
+    spoil(state)
+    content = {k: a for k, a in content.items() if k[:3] != "opt"}
+    np.savez(path, **content, **{f"optimizer/{k}": a for k, a in state.items()})
+    assert_refused(path, f"of another optimiser: .*{words}")
+
+
+def test_an_optimizer_of_a_part_is_not_saved_with_the_whole(path):
+    encoder, decoder = Sequential([Dense(2)], (3,)), Sequential([Dense(3)], (2,))
+    model, optimizer = Autoencoder(encoder, decoder), Adam()
+    optimizer.step(decoder.params, decoder.params)
+    with pytest.raises(ValueError, match="belongs to the parameters of its first 1 steps"):
+        save_checkpoint(path, model, optimizer)
+    assert not path.exists()
+    save_checkpoint(path, decoder, optimizer)
+    again = Adam()
+    load_checkpoint(path, decoder, again)
+    again.step(decoder.params, decoder.params)
+    assert again.steps == 2
+
+
+# ---------------------------------------------------------------- the best and the latest
+
+
+def test_the_file_holds_the_best_for_use_and_the_latest_to_go_on(path):
+    used = run(9, path, **early_best())  # ends with the best of 4 epochs, the first
+    best, latest = make_model(), make_model()
+    load_checkpoint(path, best)
+    assert_same_bits(best.params, used[0].params)
+    load_checkpoint(path, latest, Adam())
+    assert not np.array_equal(latest.params["0.dense.W"], best.params["0.dense.W"])
+    assert_same_bits(latest.params, run(4)[0].params)
+
+
+def test_the_file_holds_the_best_of_the_epoch_that_it_is_of(path):
+    """And not of the epoch before: here the latest is the best."""
+    x = make_data(7, seed=1)[0]
+    whole = run(3, path, validation=(x, predict(run(3)[0], x)), patience=3)
+    assert whole[2].best_epoch == 2
+    used = make_model()
+    load_checkpoint(path, used)
+    assert_same_bits(used.params, whole[0].params)
+
+
+def test_going_on_from_the_best_weights_sees_new_noise():
+    model = run(4, **early_best())[0]
+    assert model.state["3.dropout.draws"] == 4 * 3
+
+
+def test_best_weights_of_another_model_are_refused(path):
+    run(2, path, validation=make_data(), patience=2)
+    with np.load(path) as file:
+        content = dict(file)
+    del content["run/best/0.dense.W"]
+    np.savez(path, **content)
+    model = make_model()
+    before = arrays(model)
+    with pytest.raises(ValueError, match=r"only the model has 0\.dense\.W"):
+        load_checkpoint(path, model)
+    assert_same_bits(arrays(model), before)

@@ -1,3 +1,5 @@
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -109,7 +111,7 @@ def test_history_is_the_mean_over_samples_of_losses_before_each_step():
         assert history.loss[epoch] == pytest.approx(sum(v * n for v, n in batches) / 10, rel=1e-14)
     x, target = make_data(dtype=np.float64)
     first = train(probe, x, target, epochs=1, batch_size=10).loss[0]
-    order = stream(0, "shuffling").permutation(10)
+    order = stream(0, "shuffling", 0).permutation(10)
     fresh = make_model(np.float64).forward(x[order], training=True)
     assert first == pytest.approx(mse(fresh, target[order])[0], rel=1e-14)
 
@@ -147,6 +149,7 @@ def test_patience_stops_and_restores_the_best_epoch(patience, epochs):
     assert history.best_epoch == 2
     assert history.validation_loss[2] == 0
     assert min(history.validation_loss[3:]) > 0
+    best.state["3.dropout.draws"][...] = 3 * len(history.loss)  # noise is not drawn again
     assert_same_bits(arrays(model), arrays(best))
 
 
@@ -319,3 +322,95 @@ def test_numbers_measured_after_every_epoch_survive_a_resumed_run(tmp_path):
     assert len(set(whole["largest"])) == 4
     measured(2, "parts.npz")
     assert measured(4, "parts.npz")[0] == whole
+
+
+# ---------------------------------------------------------------- one epoch at a time
+
+
+def orders(epochs, times, optimizer, path=None):
+    """The samples' numbers in the order in which training saw them, epoch by epoch."""
+    spy = Spy()
+    model = Sequential([spy, Dense(1)], (1,))
+    x = np.arange(10, dtype=np.float32)[:, None]
+    for _ in range(times):
+        train(model, x, x, optimizer=optimizer, epochs=epochs, checkpoint=path)
+    seen = [int(n) for batch, training in spy.seen if training for n in batch[:, 0]]
+    return model, [seen[i : i + 10] for i in range(0, len(seen), 10)]
+
+
+def test_one_epoch_again_and_again_is_the_same_training_as_all_at_once():
+    (model, several), (other, at_once) = orders(1, 4, Adam(0.01)), orders(4, 1, Adam(0.01))
+    assert several == at_once
+    assert len({tuple(order) for order in several}) == 4
+    assert_same_bits(arrays(model), arrays(other))
+
+
+def test_a_new_optimizer_begins_with_the_first_order():
+    assert orders(2, 1, Adam(0.01))[1] == orders(2, 1, SGD(0.1))[1]
+
+
+def test_an_optimizer_of_another_model_is_refused_before_anything_moves():
+    optimizer = Adam(0.01)
+    train(make_model(), X, TARGET, optimizer=optimizer)
+    model = make_model()
+    before = arrays(model)
+    with pytest.raises(ValueError, match="belongs to the parameters of its first 9 steps"):
+        train(model, X, TARGET, optimizer=optimizer)
+    assert_same_bits(arrays(model), before)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, None])
+def test_a_batch_size_that_is_none_gets_a_sentence(size):
+    for use in (lambda: predict(make_model(), X, size),
+                lambda: evaluate(make_model(), X, TARGET, mse, size)):  # fmt: skip
+        with pytest.raises(ValueError, match=f"batch_size is {size}"):
+            use()
+
+
+def test_evaluating_unequal_numbers_gets_a_sentence():
+    with pytest.raises(ValueError, match="10 samples but 9 targets"):
+        evaluate(make_model(), X, TARGET[:9], mse, batch_size=3)
+
+
+def test_losses_add_up_in_float64():
+    """A mean of many float32 losses does not lose the small ones behind the large."""
+    x = np.zeros((400, 2), np.float32)
+
+    def loss(y, target):
+        value = np.float32(1e8) if target[0, 0] else np.float32(1)
+        return value, np.zeros_like(y)
+
+    target = np.zeros((400, 1), np.float32)
+    target[0] = 1
+    expected = (1e8 + 399) / 400
+    assert evaluate(make_model(), x, target, loss, batch_size=1) == expected
+    history = train(make_model(), x, target, loss=loss, batch_size=1, epochs=1)
+    assert history.loss == pytest.approx([expected], rel=1e-12)
+
+
+def test_the_bar_begins_where_a_resumed_run_does_and_shows_the_mean_loss(tmp_path, monkeypatch):
+    bars = []
+
+    class Bar(contextlib.nullcontext):
+        def __init__(self, **options):
+            super().__init__(self)
+            self.n, self.total, self.shown = options["initial"], options["total"], []
+            bars.append(self)
+
+        def set_description(self, text, refresh):
+            pass
+
+        def set_postfix_str(self, text, refresh):
+            self.shown.append(text)
+
+        def update(self, n):
+            self.n += n
+
+    monkeypatch.setattr("nnscratch.training.progress_bar", Bar)
+    train(make_model(), X, TARGET, checkpoint=tmp_path / "a", epochs=2, optimizer=SGD(1e-9))
+    history = train(
+        make_model(), X, TARGET, checkpoint=tmp_path / "a", epochs=3, optimizer=SGD(1e-9)
+    )
+    assert [(bar.n, bar.total) for bar in bars] == [(20, 20), (30, 30)]
+    assert bars[1].shown[-1] == f"loss {history.loss[-1]:.4g}"
+    assert len(bars[1].shown) == 3
