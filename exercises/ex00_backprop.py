@@ -5,9 +5,10 @@ picture and weights are so plain that a pencil can follow. Every array is shown 
 and every gradient on the way backward, beside the line of the chain rule that it comes from and
 beside the numerical gradient, for which each number in turn is moved a little.
 
-Then eleven classic mistakes (`ex00_mistakes`) are planted into the same layers: does the gradient
+Then classic mistakes (`ex00_mistakes`) are planted into the same layers: does the gradient
 checker name them, and would the loss curve have told? ``--list`` says which they are, and
-``--break flipped-kernel`` looks at one of them.
+``--break flipped-kernel`` looks at one of them. To look for one oneself: ``--hide 3`` plants one
+under that number and shows the symptoms only; with ``--answer`` it says which it was.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from exercises.common import Page, Settings, publish, run_stoppable, script_parser, to_settings
-from exercises.ex00_comparison import compare, look_at
+from exercises.ex00_comparison import compare, look_at, show_symptoms
 from exercises.ex00_mistakes import MISTAKES
 from exercises.ex00_view import Quantity, draw_passes, print_passes
 from nnscratch import use_kernels
@@ -261,6 +262,12 @@ def look_at_one(settings: Settings, name: str) -> None:
         look_at(settings, network, MISTAKES[name])
 
 
+def look_for_one(settings: Settings, number: int, answer: bool) -> None:
+    """A mistake that is not named."""
+    with reference_kernels():
+        show_symptoms(settings, network, number, answer)
+
+
 def main() -> None:
     """The command line."""
     parser = script_parser(__doc__)
@@ -270,6 +277,10 @@ def main() -> None:
         metavar="NAME",
         help="plant this mistake: what do the checker and the loss say?",
     )
+    parser.add_argument(
+        "--hide", type=int, metavar="NUMBER", help="plant a mistake and show only its symptoms"
+    )
+    parser.add_argument("--answer", action="store_true", help="with --hide: say which it was")
     parser.add_argument("--list", action="store_true", help="say what the mistakes are")
     options = parser.parse_args()
     if options.list:
@@ -280,8 +291,12 @@ def main() -> None:
         parser.error(
             f"there is no mistake named {options.mistake!r}; known are {', '.join(MISTAKES)}."
         )
+    if options.answer and options.hide is None:
+        parser.error("--answer needs --hide NUMBER.")
     settings = to_settings(parser, options)
-    if options.mistake:
+    if options.hide is not None:
+        run_stoppable(lambda: look_for_one(settings, options.hide, options.answer))
+    elif options.mistake:
         run_stoppable(lambda: look_at_one(settings, options.mistake))
     else:
         run_stoppable(lambda: show_and_run(settings))

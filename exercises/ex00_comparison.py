@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from exercises.common import Page, Settings, publish
 from exercises.ex00_mistakes import MISTAKES, SAMPLES, Mistake
-from exercises.ex00_training import BATCH, RATE, Finding, Network, RightNets, examine, right_nets
+from exercises.ex00_training import (
+    BATCH,
+    EVERY,
+    RATE,
+    Finding,
+    Network,
+    RightNets,
+    examine,
+    right_nets,
+)
 from nnscratch.plotting import label_losses, new_figure
 
 HOW_TO_READ = (
@@ -22,6 +33,7 @@ HOW_TO_READ = (
     "wrong one. Shaded: where 95 % of right nets end."
 )
 NO_REPORT = "No counterpart in the reports."
+VERDICTS = {True: "tells", False: "does not tell", None: "no verdict"}
 LOSSES = 0.3, 20.0  # what is shown of them
 
 
@@ -32,7 +44,7 @@ def compare(settings: Settings, network: Network) -> None:
     found = [examine(mistake, right) for mistake in MISTAKES.values()]
     page = Page(
         "ex00_mistakes",
-        "Eleven classic mistakes: what the checker says, and what the loss curve tells",
+        f"{len(MISTAKES)} classic mistakes: what the checker says, and what the loss curve tells",
         f"{HOW_TO_READ} Below each, the first hint of the gradient checker, which looks at every "
         f"layer alone, in float64, with {SAMPLES} random samples.",
         NO_REPORT,
@@ -68,6 +80,47 @@ def look_at(settings: Settings, network: Network, mistake: Mistake) -> None:
     publish(settings, page, draw([finding], right), started)
 
 
+def hidden_mistake(number: int) -> Mistake:
+    """One of them for each number; neighbouring numbers hide different ones."""
+    order = np.random.default_rng(0).permutation(len(MISTAKES))
+    return list(MISTAKES.values())[order[number % len(MISTAKES)]]
+
+
+def show_symptoms(settings: Settings, network: Network, number: int, answer: bool) -> None:
+    """What one sees of a mistake who does not know it; its name only on request."""
+    started = time.perf_counter()
+    mistake = hidden_mistake(number)
+    right = right_nets(settings, network)
+    finding = examine(mistake, right)
+    print_wrapped(f"Mistake {number} is planted in the net, or in its loss. {stamp(right)}\n")
+    print(f"  {'step':<8}{'right':<12}wrong")
+    for step, *losses in zip(
+        finding.outcome.steps, right.runs[0].losses, finding.outcome.losses, strict=False
+    ):
+        if step % (5 * EVERY) == 0 or step == finding.outcome.steps[-1]:
+            print(f"  {step:<8}{losses[0]:<12.4g}{losses[1]:.4g}")
+    accuracies = 100 * right.runs[0].accuracy, 100 * finding.outcome.accuracy
+    print(f"  accuracy {accuracies[0]:.1f} % right, {accuracies[1]:.1f} % wrong\n")
+    page = Page(
+        f"ex00_hidden_{number}",
+        f"Hidden mistake {number}: which is it?",
+        HOW_TO_READ,
+        NO_REPORT,
+        stamp(right),
+        {
+            "right": numbers_of_right(right),
+            "wrong": {"steps": finding.outcome.steps, "test_loss": finding.outcome.losses},
+        },
+    )
+    publish(settings, page, draw_symptoms(finding, right, number), started)
+    if answer:
+        print_wrapped(f"{mistake.name}: {mistake.sentence}\n{what_the_checker_does(finding)}")
+    else:
+        print_wrapped(
+            "--list says which mistakes there are; --hide with --answer says which this is."
+        )
+
+
 def print_wrapped(text: str, margin: str = "") -> None:
     """Print lines no longer than 100 characters; what goes on is indented further."""
     for line in text.split("\n"):
@@ -91,6 +144,8 @@ def what_the_checker_does(finding: Finding) -> str:
 
 def what_the_curve_does(finding: Finding, right: RightNets) -> str:
     """Whether it tells of the mistake, with the number that says so."""
+    if finding.told is None:
+        return f"The loss curve tells nothing: {finding.curve}."
     tells = "tells" if finding.told else "does not tell"
     change = f"{loss_change(finding, right):+.3g} % against the right net of the same start"
     return f"The loss curve {tells} of it: {finding.curve} ({change})."
@@ -133,7 +188,9 @@ def answers(found: Sequence[Finding], right: RightNets) -> list[tuple[str, str]]
             "Would the loss curve have told?",
             f"Of {len(told)} ({names(told)}). Not of {len(silent)}, whose loss ends as that of a "
             f"right net may, between {low:.3f} and {high:.3f}, or below: {ends}; without a mistake "
-            f"{right.runs[0].losses[-1]:.3f}.",
+            f"{right.runs[0].losses[-1]:.3f}."
+            if right.learned
+            else f"Nothing can be said: {found[0].curve}. Train longer, without --quick.",
         ),
     ]
 
@@ -184,8 +241,9 @@ def draw(found: Sequence[Finding], right: RightNets) -> Figure:
         draw_one(axis, found[0], right, 120)
         axis.legend(fontsize=8, loc="upper center")
         return figure
-    figure = new_figure(12, 10.5, "Eleven mistakes: the loss with each, and what the checker says")
-    axes = figure.subplots(3, 4, sharey=True)
+    title = f"{len(found)} mistakes: the loss with each, and what the checker says"
+    figure = new_figure(12, 10.5, title)
+    axes = figure.subplots(math.ceil((len(found) + 1) / 4), 4, sharey=True)
     for axis, finding in zip(axes.flat, found, strict=False):
         draw_one(axis, finding, right, 47)
     for axis in axes[:, 1:].flat:
@@ -196,8 +254,17 @@ def draw(found: Sequence[Finding], right: RightNets) -> Figure:
     return figure
 
 
-def draw_one(axis: Axes, finding: Finding, right: RightNets, characters: int) -> None:
-    """The loss curves with both verdicts, and below them the checker's own words."""
+def draw_symptoms(finding: Finding, right: RightNets, number: int) -> Figure:
+    """The loss curves, without a word of what is wrong."""
+    figure = new_figure(7.5, 5, f"Hidden mistake {number}: which is it?")
+    axis = figure.subplots()
+    draw_curves(axis, finding, right)
+    axis.legend(fontsize=8)
+    return figure
+
+
+def draw_curves(axis: Axes, finding: Finding, right: RightNets) -> None:
+    """Right nets, and the one with the mistake."""
     axis.axhspan(*right.usual_end, color="0.92", zorder=0, label="where 95 % of right nets end")
     for run in right.runs[1:]:
         (others,) = axis.plot(run.steps, run.losses, "0.7", lw=0.7)
@@ -208,12 +275,17 @@ def draw_one(axis: Axes, finding: Finding, right: RightNets, characters: int) ->
     label_losses(axis, "loss on test images")
     axis.set(xlabel="step", ylim=LOSSES)
     axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+
+
+def draw_one(axis: Axes, finding: Finding, right: RightNets, characters: int) -> None:
+    """The loss curves with both verdicts, and below them the checker's own words."""
+    draw_curves(axis, finding, right)
     axis.set_title(finding.mistake.name, fontsize=10, fontweight="bold")
     named, told = finding.diagnosis.named, finding.told
     found = "finds it, no name" if finding.diagnosis.failed else "finds nothing"
     for y, words, good in (
         (0.95, f"checker: {'names it' if named else found}", named),
-        (0.88, "loss curve: tells" if told else "loss curve: does not tell", told),
+        (0.88, f"loss curve: {VERDICTS[told]}", told),
     ):
         axis.text(0.97, y, words, fontsize=8, ha="right", va="top", transform=axis.transAxes,
                   color="tab:green" if good else "tab:orange")  # fmt: skip

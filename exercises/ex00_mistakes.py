@@ -1,4 +1,4 @@
-"""Eleven classic mistakes in a backward pass, to be planted into the net of exercise 0.
+"""Classic mistakes in a backward pass, to be planted into the net of exercise 0.
 
 Each function below is one mistake. It stands in for the ``backward`` of a layer, or for the loss,
 and is as wrong as its first line says; the shapes always fit, so nothing ever complains.

@@ -28,6 +28,7 @@ SIDE, FILTERS, DIGITS = 14, 4, 10
 TRAIN, TEST = 4000, 1000  # images
 RATE, BATCH, EVERY = 0.1, 32, 10
 RIGHT_RUNS = 8
+ENOUGH = 0.5  # of the test images, read right; below, a curve tells nothing
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class RightNets:
     runs: list[Outcome]
 
     @property
+    def learned(self) -> bool:
+        """Whether every right net reads at least half of the digits; a guess reads one in ten."""
+        return all(run.accuracy >= ENOUGH for run in self.runs)
+
+    @property
     def usual_end(self) -> tuple[float, float]:
         """Where the loss of 95 % of right nets ends: Student's prediction interval.
 
@@ -79,12 +85,15 @@ class RightNets:
 
 @dataclass(frozen=True)
 class Finding:
-    """All that is known about one mistake; ``told`` is whether the loss curve tells of it."""
+    """All that is known about one mistake.
+
+    ``told`` is whether the loss curve tells of it; None if right nets have hardly learned anything.
+    """
 
     mistake: Mistake
     diagnosis: Diagnosis
     outcome: Outcome
-    told: bool
+    told: bool | None
     curve: str  # what the loss curve does, in words
 
 
@@ -147,8 +156,11 @@ def examine(mistake: Mistake, right: RightNets) -> Finding:
     return Finding(mistake, diagnosis, outcome, *read_curve(outcome, right))
 
 
-def read_curve(outcome: Outcome, right: RightNets) -> tuple[bool, str]:
-    """Whether the loss curve tells of a mistake, and what it does, in words."""
+def read_curve(outcome: Outcome, right: RightNets) -> tuple[bool | None, str]:
+    """Whether the loss curve tells of a mistake, None if there is no telling, and the reason."""
+    if not right.learned:
+        worst = 100 * min(run.accuracy for run in right.runs)
+        return None, f"no verdict: a right net reads only {worst:.0f} % after these few steps"
     if not outcome.finished:
         return True, f"no finite loss after step {outcome.steps[-1]}"
     if outcome.losses == right.runs[0].losses:

@@ -14,6 +14,7 @@ from nnscratch.gradcheck.check import check_gradients, check_loss
 from nnscratch.gradcheck.model_cases import (
     check_exercise_1,
     check_vae,
+    map_objective,
     negative_elbo,
     small_unet,
 )
@@ -106,6 +107,12 @@ def elbo_case() -> Case:
     """The loss of the VAE, as a function of all its parameters."""
     function, configuration, points = negative_elbo()
     return loss_case("NegativeELBO", function, configuration, *points)
+
+
+def map_case() -> Case:
+    """The objective of MAP inference, as a function of the codes."""
+    function, configuration, points = map_objective()
+    return loss_case("MAP", function, configuration, *points)
 
 
 def convolution_cases() -> list[Case]:
@@ -242,6 +249,7 @@ CASES: list[Case] = [
     Case("VAE", "4x4x1", partial(check_vae, training=False)),
     Case("VAE", "4x4x1, training", partial(check_vae, training=True)),
     elbo_case(),
+    map_case(),
     unet_case(training=False),
     unet_case(training=True),
 ]

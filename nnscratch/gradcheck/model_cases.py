@@ -23,6 +23,7 @@ from nnscratch.layers import (
     Tanh,
     UpSampling2D,
 )
+from nnscratch.map_inference import _Problem
 from nnscratch.models import VAE, Autoencoder, NegativeELBO, UNet
 
 Array = np.ndarray
@@ -112,3 +113,18 @@ def negative_elbo() -> tuple[Callable[..., Any], str, list[Array]]:
     rng = np.random.default_rng(12)
     points = [p + 0.3 * rng.standard_normal(p.shape) for p in model.params.values()]
     return function, "VAE 4x4x1, all parameters", points
+
+
+def map_objective() -> tuple[Callable[..., Any], str, list[Array]]:
+    """What MAP inference makes small, as a function of the codes: mask, prior and decoder."""
+    rng = np.random.default_rng(15)
+    decoder = small_vae().decoder
+    x, z = rng.uniform(size=(3, *decoder.built_shape)), rng.standard_normal((3, 2))
+    mask = rng.integers(2, size=x.shape)
+    problem = _Problem(decoder, x, z[np.newaxis], 0.7, mask)
+
+    def function(z: Array) -> tuple[Any, Array]:
+        values, dz = problem.value_and_gradient(z)
+        return values.sum(), dz
+
+    return function, "4x4x1, masked, beta=0.7", [z]
