@@ -215,8 +215,8 @@ def _terms(shape: tuple[int, ...], reduction: str) -> int:
 
 def _check_alike(name: str, y: Array, target: Array) -> None:
     _check_array(name, "output", y)
-    if not isinstance(target, np.ndarray):
-        raise TypeError(f"{name}: the target must be a NumPy array; use np.asarray.")
+    if not isinstance(target, np.ndarray) or isinstance(target, np.ma.MaskedArray):
+        raise TypeError(f"{name}: the target must be a plain NumPy array; use np.asarray.")
     if y.shape != target.shape:
         raise ValueError(
             f"{name}: the output has shape {y.shape} but the target {target.shape}; they must "

@@ -23,6 +23,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
 from nnscratch.data_checks import check_samples
+from nnscratch.kernels.buffers import one_call
 from nnscratch.layers.base import Layer
 from nnscratch.layers.fusion import input_gradient_only
 from nnscratch.layers.geometry import check_count
@@ -56,6 +57,7 @@ class MapEstimate:
     evaluations: int
 
 
+@one_call()
 def map_estimate(
     decoder: Layer,
     x: Array,

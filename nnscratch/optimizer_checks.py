@@ -60,7 +60,12 @@ def check_same_arrays(who: str, steps: int, own: Arrays, params: Arrays) -> None
 
 
 def check_moment(name: str, moment: Array | None, p: Array) -> Array:
-    """Return ``moment``; raise a ValueError unless it is an array like the parameter ``p``."""
+    """Return ``moment``; raise a ValueError or TypeError unless it is an array like the parameter ``p``."""
+    if moment is not None and (type(moment) is not np.ndarray or not moment.flags.writeable):
+        kind = type(moment).__name__
+        raise TypeError(
+            f"the optimiser's {name} is a {kind}; it must be a plain NumPy array, and writable."
+        )
     if moment is None or moment.shape != p.shape or moment.dtype != p.dtype:
         there = "is missing" if moment is None else f"is {moment.dtype} {moment.shape}"
         raise ValueError(

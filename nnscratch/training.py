@@ -12,6 +12,7 @@ from tqdm import tqdm
 from nnscratch.data_checks import Loss, check_data, check_samples, slices
 from nnscratch.divergence import all_finite
 from nnscratch.files import check_writable
+from nnscratch.kernels.buffers import one_call
 from nnscratch.layers.base import Layer
 from nnscratch.layers.fusion import parameter_gradients_only
 from nnscratch.layers.geometry import check_count
@@ -25,6 +26,7 @@ Array = np.ndarray
 Data = tuple[Array, Array]
 
 
+@one_call()
 def fit(
     model: Layer,
     x: Array,
@@ -178,6 +180,7 @@ def _train_epoch(
     return total / done
 
 
+@one_call()
 def predict(model: Layer, x: Array, batch_size: int = 500) -> Array:
     """The outputs for all of ``x``, at least one sample, in evaluation mode, batch by batch.
 
@@ -190,6 +193,7 @@ def predict(model: Layer, x: Array, batch_size: int = 500) -> Array:
     return np.concatenate(outputs)
 
 
+@one_call()
 def evaluate(model: Layer, x: Array, target: Array, loss: Loss, batch_size: int = 500) -> float:
     """The loss over all samples in evaluation mode, each sample counting the same.
 

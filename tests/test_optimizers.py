@@ -438,3 +438,24 @@ def test_a_thawed_layer_needs_a_new_optimizer(make):
     with pytest.raises(ValueError, match=r"0\.dense\.W is missing.*thawing a layer.*new optimiser"):
         stepped(optimizer, model)
     stepped(make(), model)
+
+
+def _read_only():
+    moment = np.zeros(3, np.float32)
+    moment.flags.writeable = False
+    return moment
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [np.zeros(1, "f4"), np.zeros(3), [0, 0, 0], np.ma.zeros(3, "f4"), _read_only()],
+    ids=["shape", "dtype", "list", "masked", "read-only"],
+)
+def test_moments_of_another_kind(wrong):
+    optimizer, p = Adam(), np.ones(3, np.float32)
+    optimizer.step({"W": p}, {"W": p.copy()})
+    before = p.copy()
+    optimizer.state["v.W"] = wrong
+    with pytest.raises((ValueError, TypeError), match=r"optimiser's v\.W is "):
+        optimizer.step({"W": p}, {"W": p.copy()})
+    np.testing.assert_array_equal(p, before)

@@ -61,7 +61,7 @@ def upsampling(dtype: type) -> None:
 def activations(dtype: type) -> None:
     for samples in (LITTLE, 2 * MUCH):
         x: Array = np.ones((samples, 1), dtype)
-        kernels.relu_input_gradient(x, kernels.relu(x))
+        kernels.relu_input_gradient(*kernels.relu(x))
         kernels.leaky_relu_input_gradient(x, kernels.leaky_relu(x, 0.5), 0.5)
 
 

@@ -4,6 +4,9 @@ A large array fresh from the system costs a page fault (the system stops the pro
 memory) for every 4 KB before a kernel has computed anything. So the arrays handed out here are
 remembered, and their memory is handed out again once nobody else holds them or a view of them.
 Nobody has to give anything back, and no array changes under the hands of somebody who kept it.
+
+Memory that nobody asked for in a long time goes back to the system, and at the end of `one_call`
+all of it does, or as soon as the last array that lies in it is gone.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from __future__ import annotations
 import math
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -22,6 +27,7 @@ _FORGET = 2000  # requests after which a block that nobody asked for is let go
 
 _blocks: dict[int, list[list]] = {}  # bytes -> [memory, its aligned part, the last request]
 _requests = 0
+_calls = 0  # that are under way
 _lock = threading.Lock()
 
 
@@ -42,10 +48,12 @@ def _block(size: int) -> Array:
     for block in _blocks.get(size, ()):
         if sys.getrefcount(block[0]) == _HELD_BY_NOBODY:
             block[2] = _requests
-            return block[1]
-    _forget()
-    block = _new_block(size)
-    _blocks.setdefault(size, []).append(block)
+            break
+    else:
+        block = _new_block(size)
+        _blocks.setdefault(size, []).append(block)
+    if _requests % (_FORGET // 4) == 0:
+        _forget()
     return block[1]
 
 
@@ -61,6 +69,25 @@ def _forget() -> None:
         blocks[:] = [block for block in blocks if block[2] > _requests - _FORGET]
         if not blocks:
             del _blocks[size]
+
+
+@contextmanager
+def one_call() -> Iterator[None]:
+    """Within, memory is used again; the end of the outermost lets go of it.
+
+    As a decorator, ``@one_call()``, for functions that run a model many times. What a model or a
+    result still holds is theirs, and goes back to the system with them.
+    """
+    global _calls
+    with _lock:
+        _calls += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _calls -= 1
+            if not _calls:
+                _blocks.clear()
 
 
 _probe = _new_block(1)

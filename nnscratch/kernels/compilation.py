@@ -9,13 +9,16 @@ one. Somebody who changes a line never runs yesterday's code.
 from __future__ import annotations
 
 import contextlib
+import functools
 import getpass
 import hashlib
 import os
 import stat
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,9 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 CONFIG: Any = numba.config
+if CONFIG.DISABLE_JIT:
+    raise ImportError("numba compiles nothing while NUMBA_DISABLE_JIT is set; unset it.")
+
 HERE = Path(__file__).parent
 SECONDS = 40  # to compile everything for one type of numbers, on two cores of 2023
 
@@ -102,8 +108,61 @@ def serial(function: Callable, **options: Any) -> Callable:
 
 
 def parallel(function: Callable) -> Callable:
-    """A kernel whose ``prange`` loops are shared among the threads."""
-    return serial(function, parallel=True)
+    """A kernel whose ``prange`` loops are shared among the threads, called from Python only."""
+    kernel = serial(function, parallel=True)
+
+    @functools.wraps(function)
+    def launched(*arguments: Any) -> Any:
+        with _turn():
+            return kernel(*arguments)
+
+    return launched
+
+
+def num_threads() -> int:
+    """How many threads compute; the first call starts them.
+
+    Raises
+    ------
+    RuntimeError
+        If the kind of threads that NUMBA_THREADING_LAYER asks for is not to be had.
+    """
+    try:
+        return numba.get_num_threads()
+    except ValueError as error:
+        raise RuntimeError(
+            f"the compiled kernels have no threads: NUMBA_THREADING_LAYER is "
+            f'"{CONFIG.THREADING_LAYER}", which numba cannot load here. Unset that environment '
+            f'variable or set it to "workqueue", which is always there. ({error})'
+        ) from error
+
+
+_one_by_one = threading.Lock()
+_anyhow: AbstractContextManager[None] = nullcontext()
+
+
+@functools.cache
+def _threads_take_turns() -> bool:
+    num_threads()
+    return numba.threading_layer() == "workqueue"
+
+
+def _turn() -> AbstractContextManager[Any]:
+    """For as long as a parallel kernel runs.
+
+    Numba ends a process in which two Python threads start one at the same time, if its threads are
+    of the kind "workqueue".
+    """
+    return _one_by_one if _threads_take_turns() else _anyhow
+
+
+def _new_lock() -> None:
+    global _one_by_one
+    _one_by_one = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # another thread may hold it, which the child does not have
+    os.register_at_fork(after_in_child=_new_lock)
 
 
 def part(function: Callable) -> Callable:

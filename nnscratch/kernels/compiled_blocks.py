@@ -13,7 +13,9 @@ import numpy as np
 
 from nnscratch.kernels.compiled_convolution import backward, forward
 from nnscratch.kernels.compiled_pooled import pooled_backward
+from nnscratch.kernels.launch import check_fits
 from nnscratch.kernels.phases import Geometry, Pair, Plan, plans
+from nnscratch.kernels.vectors import LANES
 
 Array = np.ndarray
 Size = tuple[int, int, int]
@@ -50,6 +52,25 @@ class Block(NamedTuple):
             Geometry(self.image, self.output, self.kernel, (1, 1), (top, left), self.factors)
         )
 
+    def check(self, x: Array, W: Array, b: Array | None = None) -> None:
+        """Raise a ValueError or TypeError unless the loops can run over these arrays."""
+        if x.dtype not in LANES:
+            raise TypeError(f"a convolution got {x.dtype} numbers; it takes float32 and float64.")
+        C, K = self.image[2], self.output[2]
+        check_fits("images", x, (len(x), *self.image), x.dtype)
+        check_fits("W", W, (*self.kernel, *((K, C) if self.transposed else (C, K))), x.dtype)
+        if b is not None:
+            check_fits("b", b, (K,), x.dtype)
+
+    def check_outputs(self, samples: int, dtype: np.dtype, winner: Array, *outputs: Array) -> None:
+        """The same for y and dy, and the winners of the pooling."""
+        OH, OW, K = self.output
+        shape = (samples, OH // 2, OW // 2, K) if self.pooled else (samples, OH, OW, K)
+        for array in outputs:
+            check_fits("outputs", array, shape, dtype)
+        if self.pooled:
+            check_fits("winners", winner, shape, np.dtype(np.uint8))
+
     def by_taps(self, W: Array) -> Array:
         """The weights as (taps, C, K), the taps in the order of the plans."""
         if not self.transposed:
@@ -69,6 +90,7 @@ class Block(NamedTuple):
 
 def block_forward(block: Block, x: Array, W: Array, b: Array) -> tuple[Array, Array]:
     """The outputs y of the block, and the winners of its pooling (empty without)."""
+    block.check(x, W, b)
     there, _ = block.plans()
     return forward(there, x, block.by_taps(W), b, block.rectified, block.pooled)
 
@@ -76,7 +98,7 @@ def block_forward(block: Block, x: Array, W: Array, b: Array) -> tuple[Array, Ar
 def block_backward(
     block: Block,
     x: Array,
-    y: Array,
+    y: Array | None,
     winner: Array,
     dy: Array,
     W: Array,
@@ -85,13 +107,17 @@ def block_backward(
 ) -> tuple[Array, Array | None, Array | None]:
     """The gradients dx, dW and db, from what `block_forward` took and gave.
 
-    Without ``want_dx``, dx is empty; without ``want_dW``, dW and db are None.
+    y is needed for a ReLU only. Without ``want_dx``, dx is empty; without ``want_dW``, dW and db
+    are None.
     """
+    block.check(x, W)
+    outputs = [dy] if y is None else [dy, y]
+    block.check_outputs(len(x), x.dtype, winner, *outputs)
     there, back = block.plans()
     taps = block.by_taps(W) if want_dx else None
     kept = x if want_dW else None
-    if block.pooled:
+    if block.pooled and y is not None:
         dx, dW, db = pooled_backward(there, back, kept, dy, taps, y, winner)
     else:
-        dx, dW, db = backward(there, back, kept, dy, taps, y if block.rectified else None)
+        dx, dW, db = backward(there, back, kept, dy, taps, y)
     return dx, None if dW is None else block.from_taps(dW), db

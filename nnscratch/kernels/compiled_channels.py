@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from numba import prange, uintp
+from numpy.typing import DTypeLike
 
 from nnscratch.kernels import reference_pointwise as reference
 from nnscratch.kernels.buffers import empty
@@ -36,15 +37,16 @@ def _lanes(values: Array, x: Array) -> Array:
     return np.concatenate([values] * _layout(len(values))[0])
 
 
-def _totals(kernel: Kernel, sums: int, C: int, *arrays: Array) -> Array:
+def _totals(kernel: Kernel, sums: int, C: int, dtype: DTypeLike, *arrays: Array) -> Array:
     """What ``kernel`` adds up over the first of ``arrays`` for every channel, (sums, C) in float64.
 
-    A block adds up in the dtype of the data, and so few numbers in each lane that rounding stays
-    small; the sums of the blocks are then added in order.
+    A block adds up in ``dtype``. That of the data does for squares and gradients: a lane holds so
+    few numbers that rounding stays small. Numbers far from zero need float64. The sums of the
+    blocks are then added in order.
     """
     numbers = arrays[0].size
     repeats, size = _layout(C)
-    partial = empty((sums, -(-numbers // size), repeats * C), arrays[0].dtype)
+    partial = empty((sums, -(-numbers // size), repeats * C), dtype)
     launch(kernel, numbers, size, *arrays, partial)
     return partial.sum(axis=1, dtype=np.float64).reshape(sums, repeats, C).sum(axis=1)
 
@@ -71,24 +73,26 @@ def _sum_blocks(blocks, size, x, partial):
 def channel_sum(dy: Array) -> Array:
     if dy.size == 0:
         return reference.channel_sum(dy)
-    totals = _totals((_sum_block, _sum_blocks), 1, dy.shape[-1], ready(dy).reshape(-1))
+    flat = ready(dy).reshape(-1)
+    totals = _totals((_sum_block, _sum_blocks), 1, dy.shape[-1], np.float64, flat)
     return totals[0].astype(dy.dtype)
 
 
 @serial
-def _square_block(b, size, x, mean, partial):
+def _square_block(b, size, x, mean, rest, partial):
     last, lanes = uintp(min(b * size + size, len(x))), uintp(partial.shape[2])
     for k in range(lanes):
         partial[0, b, k] = 0
     for i in range(uintp(b * size), last, lanes):
         for k in range(min(lanes, last - i)):
-            partial[0, b, k] += (x[i + k] - mean[k]) * (x[i + k] - mean[k])
+            deviation = x[i + k] - mean[k] - rest[k]
+            partial[0, b, k] += deviation * deviation
 
 
 @parallel
-def _square_blocks(blocks, size, x, mean, partial):
+def _square_blocks(blocks, size, x, mean, rest, partial):
     for b in prange(blocks):
-        _square_block(np.int64(b), size, x, mean, partial)
+        _square_block(np.int64(b), size, x, mean, rest, partial)
 
 
 def channel_moments(x: Array) -> tuple[Array, Array]:
@@ -96,35 +100,46 @@ def channel_moments(x: Array) -> tuple[Array, Array]:
         return reference.channel_moments(x)
     C, flat = x.shape[-1], ready(x).reshape(-1)
     m = x.size // C
-    mean = (_totals((_sum_block, _sum_blocks), 1, C, flat)[0] / m).astype(x.dtype)
-    var = _totals((_square_block, _square_blocks), 1, C, flat, _lanes(mean, x))[0] / m
-    return mean, var.astype(x.dtype)
+    mean = _totals((_sum_block, _sum_blocks), 1, C, np.float64, flat)[0] / m
+    kernel = _square_block, _square_blocks
+    return mean, _totals(kernel, 1, C, x.dtype, flat, *_in_two(mean, x))[0] / m
+
+
+def _in_two(mean: Array, x: Array) -> tuple[Array, Array]:
+    """The lanes of ``mean`` in the dtype of x, and of what rounding to it leaves over.
+
+    Taking first one and then the other from x loses nothing: the first difference is exact where x
+    is near its mean.
+    """
+    rounded = mean.astype(x.dtype)
+    return _lanes(rounded, x), _lanes((mean - rounded).astype(x.dtype), x)
 
 
 # ---------------------------------------------------------------- normalisation
 
 
 @serial
-def _normalize_block(b, size, x, mean, s, gamma, beta, y, xhat):
+def _normalize_block(b, size, x, mean, rest, s, gamma, beta, y, xhat):
     last, lanes = uintp(min(b * size + size, len(x))), uintp(len(mean))
     for i in range(uintp(b * size), last, lanes):
         for k in range(min(lanes, last - i)):
-            xhat[i + k] = (x[i + k] - mean[k]) * s[k]
+            xhat[i + k] = (x[i + k] - mean[k] - rest[k]) * s[k]
         for k in range(min(lanes, last - i)):
             y[i + k] = gamma[k] * xhat[i + k] + beta[k]
 
 
 @parallel
-def _normalize_blocks(blocks, size, x, mean, s, gamma, beta, y, xhat):
+def _normalize_blocks(blocks, size, x, mean, rest, s, gamma, beta, y, xhat):
     for b in prange(blocks):
-        _normalize_block(np.int64(b), size, x, mean, s, gamma, beta, y, xhat)
+        _normalize_block(np.int64(b), size, x, mean, rest, s, gamma, beta, y, xhat)
 
 
 def normalize(x: Array, mean: Array, s: Array, gamma: Array, beta: Array) -> tuple[Array, Array]:
     y, xhat = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
     launch(
         (_normalize_block, _normalize_blocks), x.size, _layout(x.shape[-1])[1],
-        ready(x).reshape(-1), *(_lanes(values, x) for values in (mean, s, gamma, beta)),
+        ready(x).reshape(-1), *_in_two(mean, x),
+        *(_lanes(values, x) for values in (s, gamma, beta)),
         y.reshape(-1), xhat.reshape(-1),
     )  # fmt: skip
     return y, xhat
@@ -171,7 +186,7 @@ def normalize_input_gradient(
         return reference.normalize_input_gradient(dy, xhat, s, gamma)
     dx, C = empty(dy.shape, dy.dtype), dy.shape[-1]
     flat = ready(dy).reshape(-1), ready(xhat).reshape(-1)
-    totals = _totals((_two_sums_block, _two_sums_blocks), 2, C, *flat)
+    totals = _totals((_two_sums_block, _two_sums_blocks), 2, C, dy.dtype, *flat)
     dgamma, dbeta = totals.astype(dy.dtype)
     m = dy.size // C
     launch(

@@ -21,9 +21,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import get_num_threads
 
 from nnscratch.kernels.buffers import empty
+from nnscratch.kernels.compilation import num_threads
 from nnscratch.kernels.compiled_weights import pack, unpack
 from nnscratch.kernels.convolution_drivers import backward_kernel, forward_kernel
 from nnscratch.kernels.launch import ready
@@ -116,7 +116,7 @@ _FLOORS = {
 
 
 def threads_for(parts: int) -> int:
-    return max(1, min(get_num_threads(), parts))
+    return max(1, min(num_threads(), parts))
 
 
 def flat(array: Array) -> Array:

@@ -11,7 +11,7 @@ from numba import prange, uintp
 from nnscratch.kernels import reference_pointwise as reference
 from nnscratch.kernels.buffers import empty
 from nnscratch.kernels.compilation import parallel, serial
-from nnscratch.kernels.launch import BLOCK, check_alike, launch, ready
+from nnscratch.kernels.launch import BLOCK, check_alike, check_fits, launch, ready
 
 Array = np.ndarray
 
@@ -20,21 +20,48 @@ Array = np.ndarray
 
 
 @serial
-def _relu_block(b, size, x, y):
+def _relu_block(b, size, x, y, positive):
     for i in range(uintp(b * size), uintp(min(b * size + size, len(x)))):
+        positive[i] = x[i] > 0
         y[i] = 0 if x[i] <= 0 else x[i]  # this way round, NaN stays
 
 
 @parallel
-def _relu_blocks(blocks, size, x, y):
+def _relu_blocks(blocks, size, x, y, positive):
     for b in prange(blocks):
-        _relu_block(np.int64(b), size, x, y)
+        _relu_block(np.int64(b), size, x, y, positive)
 
 
-def relu(x: Array) -> Array:
-    y = empty(x.shape, x.dtype)
-    launch((_relu_block, _relu_blocks), x.size, BLOCK, ready(x).reshape(-1), y.reshape(-1))
-    return y
+def relu(x: Array) -> tuple[Array, Array]:
+    y, positive = empty(x.shape, x.dtype), empty(x.shape, np.bool_)
+    launch(
+        (_relu_block, _relu_blocks), x.size, BLOCK,
+        ready(x).reshape(-1), y.reshape(-1), positive.reshape(-1),
+    )  # fmt: skip
+    return y, positive
+
+
+@serial
+def _relu_gradient_block(b, size, dy, positive, dx):
+    zero, one = dy.dtype.type(0), dy.dtype.type(1)
+    for i in range(uintp(b * size), uintp(min(b * size + size, len(dy)))):
+        dx[i] = dy[i] * (one if positive[i] else zero)
+
+
+@parallel
+def _relu_gradient_blocks(blocks, size, dy, positive, dx):
+    for b in prange(blocks):
+        _relu_gradient_block(np.int64(b), size, dy, positive, dx)
+
+
+def relu_input_gradient(dy: Array, positive: Array) -> Array:
+    check_fits("positive", positive, dy.shape, np.dtype(np.bool_))
+    dx = empty(dy.shape, dy.dtype)
+    launch(
+        (_relu_gradient_block, _relu_gradient_blocks), dy.size, BLOCK,
+        ready(dy).reshape(-1), ready(positive).reshape(-1), dx.reshape(-1),
+    )  # fmt: skip
+    return dx
 
 
 @serial
@@ -79,20 +106,17 @@ def leaky_relu_input_gradient(dy: Array, x: Array, slope: float) -> Array:
     return dx
 
 
-def relu_input_gradient(dy: Array, y: Array) -> Array:
-    return leaky_relu_input_gradient(dy, y, 0.0)
-
-
 # ---------------------------------------------------------------- training
 
 
 @serial
 def _adam_block(b, size, p, g, m, v, numbers):
-    rate, decay, epsilon = numbers[0], numbers[1], numbers[6]
-    rise_1, rise_2, bias_1, bias_2 = numbers[2], numbers[3], numbers[4], numbers[5]
+    rate, decay, epsilon = numbers[0], numbers[1], numbers[2]
+    beta_1, beta_2, rise_1, rise_2 = numbers[3], numbers[4], numbers[5], numbers[6]
+    bias_1, bias_2 = numbers[7], numbers[8]
     for i in range(uintp(b * size), uintp(min(b * size + size, len(p)))):
-        m[i] += rise_1 * (g[i] - m[i])
-        v[i] += rise_2 * (g[i] * g[i] - v[i])
+        m[i] = beta_1 * m[i] + rise_1 * g[i]
+        v[i] = beta_2 * v[i] + rise_2 * (g[i] * g[i])
         p[i] -= decay * p[i]
         p[i] -= rate * (m[i] / bias_1) / (np.sqrt(v[i] / bias_2) + epsilon)
 
@@ -115,12 +139,14 @@ def adam(
     weight_decay: float,
     t: int,
 ) -> None:
+    g = g.astype(p.dtype, casting="same_kind", copy=False)
     check_alike(p, g, m, v)
-    if not (p.flags.carray and m.flags.carray and v.flags.carray):  # of which reshape makes copies
+    in_rows = p.flags.carray and m.flags.carray and v.flags.carray  # or reshape makes copies
+    if not in_rows or p.dtype.char not in "fd":
         reference.adam(p, g, m, v, rate, beta_1, beta_2, epsilon, weight_decay, t)
         return
-    rises = 1 - beta_1, 1 - beta_2, 1 - beta_1**t, 1 - beta_2**t
-    numbers = rate, rate * weight_decay, *rises, epsilon
+    betas = beta_1, beta_2, 1 - beta_1, 1 - beta_2, 1 - beta_1**t, 1 - beta_2**t
+    numbers = rate, rate * weight_decay, epsilon, *betas
     launch(
         (_adam_block, _adam_blocks), p.size, BLOCK,
         p.reshape(-1), ready(g).reshape(-1), m.reshape(-1), v.reshape(-1),
@@ -140,7 +166,7 @@ def _error_block(b, size, y, target, scale, gradient, partial):
         for k in range(min(uintp(LANES), last - i)):
             difference = y[i + k] - target[i + k]
             gradient[i + k] = scale * difference
-            partial[b, k] += np.float64(difference * difference)
+            partial[b, k] += np.float64(difference) * np.float64(difference)
 
 
 @parallel

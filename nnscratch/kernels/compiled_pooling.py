@@ -12,7 +12,7 @@ from numba import prange
 
 from nnscratch.kernels.buffers import empty
 from nnscratch.kernels.compilation import parallel, serial
-from nnscratch.kernels.launch import BLOCK, Kernel, launch, ready
+from nnscratch.kernels.launch import BLOCK, Kernel, check_fits, launch, ready
 
 Array = np.ndarray
 Pair = tuple[int, int]
@@ -173,8 +173,7 @@ def max_pool2d_input_gradient(
     dy: Array, winner: Array, image: Pair, size: Pair, strides: Pair, pads: Pads
 ) -> Array:
     shape = _image_shape(dy, image, size, strides, pads)
-    if winner.shape != dy.shape:
-        raise ValueError(f"dy has shape {dy.shape} and winner {winner.shape}; they must be equal.")
+    check_fits("winner", winner, dy.shape, np.min_scalar_type(size[0] * size[1] - 1))
     kernel: Kernel
     dx = empty(shape, dy.dtype)
     if size == strides == (2, 2) and pads == NO_PADS and image[0] % 2 == image[1] % 2 == 0:

@@ -12,7 +12,7 @@ from numba import prange, uintp
 
 from nnscratch.kernels.buffers import empty
 from nnscratch.kernels.compilation import parallel, serial
-from nnscratch.kernels.launch import BLOCK, launch
+from nnscratch.kernels.launch import BLOCK, launch, ready
 from nnscratch.kernels.phases import BLOCK as CHANNELS
 from nnscratch.kernels.phases import Plan
 from nnscratch.kernels.tiles import lanes_of
@@ -58,9 +58,9 @@ def pack(plan: Plan, W: Array) -> Array:
     if order is None:
         W, order = (plan.sums[W.dtype] @ W.reshape(taps, C * K)).reshape(-1, C, K), plan.all_terms
     if W.flags.c_contiguous:
-        flat, steps = W.reshape(-1), (C * K, K, 1)
+        flat, steps = ready(W).reshape(-1), (C * K, K, 1)
     else:  # mostly a transposed view
-        flat, steps = np.ascontiguousarray(W.transpose(0, 2, 1)).reshape(-1), (C * K, 1, C)
+        flat, steps = ready(W.transpose(0, 2, 1)).reshape(-1), (C * K, 1, C)
     block = plan.image.block
     lanes = 1 if K == 1 and block == CHANNELS else LANES[W.dtype]
     pieces = len(order) * -(-C // block) * -(-K // lanes)

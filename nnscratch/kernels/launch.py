@@ -38,8 +38,16 @@ def ready(x: Array) -> Array:
     return x if x.flags.carray else np.array(x, order="C")
 
 
+def check_fits(what: str, array: Array, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Kernels trust their arguments: what their plan does not ask for must not reach them."""
+    if array.shape != shape or array.dtype != dtype:
+        raise ValueError(
+            f"a kernel was made for {what} of {dtype} {shape} and got {array.dtype} {array.shape}."
+        )
+
+
 def check_alike(x: Array, *others: Array) -> None:
-    """Kernels trust their arguments: what does not fit together must not reach them."""
+    """The same for arrays of which one says what the others must be."""
     for other in others:
         if other.shape != x.shape or other.dtype != x.dtype:
             raise ValueError(

@@ -27,14 +27,14 @@ Array = np.ndarray
 # ---------------------------------------------------------------- activations
 
 
-def relu(x: Array) -> Array:
-    """``max(x, 0)``, NaN staying NaN."""
-    return np.maximum(x, 0)
+def relu(x: Array) -> tuple[Array, Array]:
+    """``max(x, 0)``, NaN staying NaN, and where x > 0, as an array of bool."""
+    return np.maximum(x, 0), x > 0
 
 
-def relu_input_gradient(dy: Array, y: Array) -> Array:
-    """dL/dx of `relu`, from its result: y > 0 exactly where x > 0."""
-    return dy * (y > 0)
+def relu_input_gradient(dy: Array, positive: Array) -> Array:
+    """dL/dx of `relu`, from its second result."""
+    return dy * positive
 
 
 def leaky_relu(x: Array, slope: float) -> Array:
@@ -53,6 +53,9 @@ def leaky_relu_input_gradient(dy: Array, x: Array, slope: float) -> Array:
 def channel_sum(dy: Array) -> Array:
     """The sum over every axis but the last: the gradient of a bias.
 
+    Added up in float64, whatever the dtype, as all sums here are: in float32 a million terms lose
+    three digits.
+
     Parameters
     ----------
     dy : array (..., C)
@@ -61,11 +64,14 @@ def channel_sum(dy: Array) -> Array:
     -------
     array (C,)
     """
-    return dy.sum(axis=tuple(range(dy.ndim - 1)))
+    return dy.sum(axis=tuple(range(dy.ndim - 1)), dtype=np.float64).astype(dy.dtype)
 
 
 def channel_moments(x: Array) -> tuple[Array, Array]:
     """Mean and (biased) variance of every channel.
+
+    In two passes: the mean of the squares less the square of the mean would cancel where the mean
+    is much larger than the deviations. For the same reason the mean is not rounded to float32.
 
     Parameters
     ----------
@@ -73,10 +79,11 @@ def channel_moments(x: Array) -> tuple[Array, Array]:
 
     Returns
     -------
-    mean, var : arrays (C,)
+    mean, var : float64 arrays (C,)
     """
     axes = tuple(range(x.ndim - 1))
-    return x.mean(axis=axes), x.var(axis=axes)
+    mean = x.mean(axis=axes, dtype=np.float64)
+    return mean, ((x - mean) ** 2).mean(axis=axes)
 
 
 def normalize(x: Array, mean: Array, s: Array, gamma: Array, beta: Array) -> tuple[Array, Array]:
@@ -86,13 +93,14 @@ def normalize(x: Array, mean: Array, s: Array, gamma: Array, beta: Array) -> tup
     ----------
     x : array (..., C)
     mean, s, gamma, beta : arrays (C,)
-        s is one over the standard deviation, ``1 / sqrt(var + epsilon)``.
+        s is one over the standard deviation, ``1 / sqrt(var + epsilon)``. The mean may be float64,
+        as from `channel_moments`, and no digit of it is lost; the others have the dtype of x.
 
     Returns
     -------
     y, xhat : arrays like x
     """
-    xhat = (x - mean) * s
+    xhat = ((x - mean) * s).astype(x.dtype, copy=False)
     return gamma * xhat + beta, xhat
 
 
@@ -114,7 +122,8 @@ def normalize_input_gradient(
     dgamma, dbeta : arrays (C,)
     """
     axes = tuple(range(dy.ndim - 1))
-    dgamma, dbeta = (dy * xhat).sum(axis=axes), dy.sum(axis=axes)
+    dgamma = (dy * xhat).sum(axis=axes, dtype=np.float64).astype(dy.dtype)
+    dbeta = channel_sum(dy)
     m = dy.size // dy.shape[-1]
     dx = gamma * s * (dy - dbeta / m - xhat * (dgamma / m))
     return dx, dgamma, dbeta
@@ -140,16 +149,19 @@ def adam(
     Parameters
     ----------
     p, g : arrays of equal shape
-        The parameter and its gradient.
+        The parameter and its gradient, which is rounded to the dtype of p.
     m, v : arrays like p
         The running means of g and g^2.
     rate, beta_1, beta_2, epsilon, weight_decay : float
-        ``m += (1 - beta_1) * (g - m)`` is ``m = beta_1 * m + (1 - beta_1) * g``, and v alike.
+        v is not written as ``v += (1 - beta_2) * (g^2 - v)``, which cancels if beta_2 is small.
     t : int
         The number of this step, from 1.
     """
-    m += (1 - beta_1) * (g - m)
-    v += (1 - beta_2) * (g**2 - v)
+    g = g.astype(p.dtype, casting="same_kind", copy=False)
+    m *= beta_1
+    m += (1 - beta_1) * g
+    v *= beta_2
+    v += (1 - beta_2) * g**2
     mhat = m / (1 - beta_1**t)
     vhat = v / (1 - beta_2**t)
     p -= rate * weight_decay * p
@@ -166,8 +178,9 @@ def squared_error(y: Array, target: Array, scale: float) -> tuple[float, Array]:
     Returns
     -------
     total : float
-        Summed in float64, whatever the dtype.
+        Squared and summed in float64, whatever the dtype.
     gradient : array like y
     """
     difference = y - target
-    return float((difference**2).sum(dtype=np.float64)), difference * (2 * scale)
+    total = np.square(difference, dtype=np.float64).sum()
+    return float(total), difference * (2 * scale)

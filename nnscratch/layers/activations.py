@@ -15,8 +15,8 @@ from nnscratch.layers.base import Array, Layer
 class ReLU(Layer):
     """Rectified linear unit, ``y = max(x, 0)``; ``dx = dy`` where x > 0, else 0.
 
-    At x = 0 there is no derivative; 0 is taken, as everywhere. y > 0 exactly where x > 0, so
-    keeping y is enough, and the next layer keeps that anyway.
+    At x = 0 there is no derivative; 0 is taken, as everywhere. All that backward needs is where
+    x > 0, one byte a number.
 
     Notes
     -----
@@ -25,14 +25,14 @@ class ReLU(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)
-        y = kernels.relu(x)
-        self.cache = (y,)
+        y, positive = kernels.relu(x)
+        self.cache = (positive,)
         return y
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)
-        (y,) = self.cache
-        return kernels.relu_input_gradient(dy, y)
+        (positive,) = self.cache
+        return kernels.relu_input_gradient(dy, positive)
 
 
 class LeakyReLU(Layer):

@@ -117,11 +117,12 @@ def check_disjoint(arrays: dict[str, Array]) -> None:
 
     An optimiser would move such numbers twice, each time by half of their gradient.
     """
-    owners = {id(array if array.base is None else array.base) for array in arrays.values()}
-    if len(owners) == len(arrays):
+    plain = {key: array for key, array in arrays.items() if type(array) in PLAIN}
+    owners = {id(array if array.base is None else array.base) for array in plain.values()}
+    if len(owners) == len(plain):
         return
     seen: dict[int, str] = {}
-    for key, array in arrays.items():
+    for key, array in plain.items():
         other = seen.setdefault(array.__array_interface__["data"][0], key)
         if other != key and array.size:
             raise ValueError(

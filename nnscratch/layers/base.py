@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from nnscratch.kernels.buffers import empty
 from nnscratch.layers.array_checks import (
     Wanted,
     check_disjoint,
@@ -350,9 +351,10 @@ class Sequential(Composite):
         for layer in self._steps:
             y = layer.forward(y, training)
         self.cache = (y.shape,)
-        kept = (array for layer in self._steps for array in layer.cache)
-        if share_memory(y, (x, *kept)):  # the caller may change y before backward
-            y = y.copy()
+        others = (array for layer in self._steps for array in layer.cache)
+        if share_memory(y, (x, *others)):  # the caller may change y before backward
+            kept, y = y, empty(y.shape, y.dtype)
+            y[...] = kept
         return y
 
     def backward(self, dy: Array) -> Array:

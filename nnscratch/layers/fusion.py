@@ -39,7 +39,7 @@ KNOWN_CODE: dict[type[Layer], str] = {
     UpSampling2D: "b170e4d241f3",
     Conv2D: "8e75e1358f38",
     Conv2DTranspose: "bfe65d8777d9",
-    ReLU: "723e9b6ca3cc",
+    ReLU: "6190804e5c96",
     MaxPooling2D: "fbd55605ffc6",
 }
 
@@ -115,14 +115,14 @@ class Fused:
         self.layers = layers
         self.convolution: Any = next(x for x in layers if isinstance(x, Conv2D | Conv2DTranspose))
         self.block = _block(layers, self.convolution)
-        self.cache: tuple[Array, ...] = ()
+        self.cache: tuple[Array | None, ...] = ()
 
     def forward(self, x: Array, training: bool = False) -> Array:
         self.layers[0].check_input(x)
         self.convolution.check_kept("params")
         W, b = self.convolution.params["W"], self.convolution.params["b"]
         y, winner = _compiled().block_forward(self.block, x, W, b)
-        self.cache = (x, y, winner)
+        self.cache = (x, y if self.block.rectified else None, winner)
         kept = {UpSampling2D: x.shape, ReLU: y, MaxPooling2D: winner}
         for layer in self.layers:  # what is known of the parts; it counts as what they keep
             layer.cache = (kept.get(type(layer), x),)

@@ -103,7 +103,7 @@ class BatchNormalization(Layer):
                 running += (1 - self.momentum) * (batch - running)
         else:
             mean, var = self.state["mean"], self.state["var"]
-        s = 1 / np.sqrt(var + self.epsilon)
+        s = (1 / np.sqrt(var + self.epsilon)).astype(self.dtype)
         y, xhat = kernels.normalize(x, mean, s, self.params["gamma"], self.params["beta"])
         self.cache = (xhat, s, training)
         return y

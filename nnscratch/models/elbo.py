@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nnscratch.kernels.buffers import one_call
 from nnscratch.layers.base import Array
 from nnscratch.layers.geometry import check_count
 from nnscratch.losses import gaussian_kl, mse
@@ -114,6 +115,7 @@ def linear_warmup(weight: float, steps: int) -> Callable[[int], float]:
     return kl_weight
 
 
+@one_call()
 def elbo_terms(
     model: VAE,
     x: Array,

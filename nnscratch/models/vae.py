@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import DTypeLike
 
+from nnscratch.kernels.buffers import one_call
 from nnscratch.layers.base import Array, Composite, Layer, Sequential, Shape, all_parts
 from nnscratch.layers.dense import Dense
 from nnscratch.layers.geometry import check_count
@@ -169,6 +170,7 @@ class VAE(Composite):
         dx = self.encoder.backward(dh)
         return dx
 
+    @one_call()
     def encode(self, x: Array, batch_size: int = 500) -> tuple[Array, Array]:
         """The distributions of codes, mu and logvar (N, d), in evaluation mode, batch by batch."""
         self.check_input(x)

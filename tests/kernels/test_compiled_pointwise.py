@@ -57,7 +57,7 @@ def test_activations(case, slope):
     *case, block = case
     x, dy = array(*case), array(*case, seed=2)
     compare(block, "relu", x)
-    compare(block, "relu_input_gradient", dy, x)
+    compare(block, "relu_input_gradient", dy, x > 0)
     compare(block, "leaky_relu", x, slope)
     compare(block, "leaky_relu_input_gradient", dy, x, slope)
 
@@ -69,8 +69,8 @@ def test_activations_of_what_is_no_number(dtype):
     compare(launch.BLOCK, "leaky_relu", x, 0.5)
     for slope in (0.5, 0.0):
         compare(launch.BLOCK, "leaky_relu_input_gradient", np.ones_like(x), x, slope)
-    compare(launch.BLOCK, "relu_input_gradient", np.ones_like(x), x)
-    assert not np.signbit(compiled.relu(x[:, 4:5])).any()
+    compare(launch.BLOCK, "relu_input_gradient", np.ones_like(x), x > 0)
+    assert not np.signbit(compiled.relu(x[:, 4:5])[0]).any()
 
 
 @many_shapes
@@ -120,6 +120,56 @@ def test_adam(case, t, decay):
         np.testing.assert_allclose(f, e, rtol=16 * np.finfo(dtype).eps, atol=1e-30)
 
 
+BOTH = pytest.mark.parametrize("implementation", [compiled, reference])
+
+
+@BOTH
+@pytest.mark.parametrize("lies_apart", range(4))
+def test_adam_reaches_arrays_that_lie_apart(implementation, lies_apart):
+    """p, g, m or v, each of which a flat view would leave as it is."""
+    arrays = [np.full((6, 5), value, np.float32) for value in (1.0, 0.5, 0.25, 0.125)]
+    arrays[lies_apart] = np.repeat(arrays[lies_apart], 2, axis=1)[:, ::2]
+    p, _, m, v = arrays
+    implementation.adam(*arrays, 0.1, 0.5, 0.75, 1e-8, 0.0, 1)
+    np.testing.assert_allclose(m, 0.375)
+    np.testing.assert_allclose(v, 0.75 * 0.125 + 0.25 * 0.25)
+    np.testing.assert_allclose(p, 1 - 0.1 * 0.75 / np.sqrt(0.625), rtol=1e-6)
+
+
+@BOTH
+@every_dtype
+def test_adam_forgets_all_of_the_past_if_beta_2_is_0(implementation, dtype):
+    p, g, m, v = (np.full(3, value, dtype) for value in (1.0, 1e-3, 0.0, 1e6))
+    implementation.adam(p, g, m, v, 0.1, 0.0, 0.0, 1e-12, 0.0, 5)
+    np.testing.assert_allclose(v, 1e-6, rtol=1e-6)
+    np.testing.assert_allclose(m, 1e-3, rtol=1e-6)
+    np.testing.assert_allclose(p, 0.9, rtol=1e-6)
+
+
+@BOTH
+def test_adam_rounds_float64_gradients_of_float32_parameters(implementation):
+    def step(g):
+        p, m, v = np.ones((3, 2, 5), np.float32)
+        implementation.adam(p, g, m, v, 0.1, 0.9, 0.99, 1e-8, 0.0, 1)
+        return p.tobytes()
+
+    g = normal(2, 5)
+    assert step(g) == step(g.astype(np.float32))
+    with pytest.raises(TypeError, match="complex"):
+        step(g + 1j)
+
+
+@BOTH
+@pytest.mark.parametrize("size", [1000, 3 * launch.BLOCK])
+def test_squares_are_added_up_in_float64(implementation, size):
+    y = 1 + normal(size, dtype=np.float32) * np.float32(1e-3)
+    exact = (y.astype(np.float64) ** 2).sum()
+    total, _ = implementation.squared_error(y, np.zeros_like(y), 1.0)
+    np.testing.assert_allclose(total, exact, rtol=1e-12)
+    total, _ = implementation.squared_error(np.full(2, 1e30, np.float32), np.zeros(2, "f4"), 1.0)
+    np.testing.assert_allclose(total, 2e60, rtol=1e-6)
+
+
 @many_shapes
 @given(batches(), st.floats(1e-3, 2))
 def test_squared_error(case, scale):
@@ -134,16 +184,40 @@ def test_squared_error_of_integers_is_that_of_numpy():
     assert (value, gradient.tolist()) == (5, [0.5, 1.0])
 
 
+@BOTH
 @every_dtype
-def test_sums_of_many_numbers_are_accurate(dtype):
+def test_sums_of_many_numbers_are_accurate(implementation, dtype):
     """One float32 sum over a million 0.1 would be off in the third digit."""
     x = np.full((1_000_003, 3), 0.1, dtype)
     exact = 1_000_003 * float(x[0, 0])
     eps = np.finfo(dtype).eps
-    np.testing.assert_allclose(compiled.channel_sum(x), exact, rtol=32 * eps)
-    mean, var = compiled.channel_moments(x)
-    np.testing.assert_allclose(mean, x[0, 0], rtol=32 * eps)
+    np.testing.assert_allclose(implementation.channel_sum(x), exact, rtol=max(eps, 1e-12))
+    mean, var = implementation.channel_moments(x)
+    np.testing.assert_allclose(mean, x[0, 0], rtol=1e-9)
     assert (abs(var) < 1e-10).all()
+    _, dgamma, dbeta = implementation.normalize_input_gradient(x, x, *np.ones((2, 3), dtype))
+    np.testing.assert_allclose(dbeta, exact, rtol=32 * eps)
+    np.testing.assert_allclose(dgamma, exact * float(x[0, 0]), rtol=32 * eps)
+
+
+@BOTH
+@pytest.mark.parametrize("offset", [0.0, 1e5, -1e6])
+@pytest.mark.parametrize("rows", [37, 20_000])
+def test_normalization_far_from_zero(implementation, offset, rows):
+    """Held against float64, of the same float32 numbers."""
+    x = (normal(rows, 5) * 3 + offset).astype(np.float32)
+    exact = x.astype(np.float64)
+    mean, var = implementation.channel_moments(x)
+    assert mean.dtype == var.dtype == np.float64
+    np.testing.assert_allclose(mean, exact.mean(axis=0), rtol=1e-13, atol=1e-14)
+    np.testing.assert_allclose(var, exact.var(axis=0), rtol=1e-6)
+    s = (1 / np.sqrt(var)).astype(np.float32)
+    one, zero = np.ones(5, np.float32), np.zeros(5, np.float32)
+    y, xhat = implementation.normalize(x, mean, s, one, zero)
+    expected = (exact - exact.mean(axis=0)) / exact.std(axis=0)
+    np.testing.assert_allclose(xhat, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(y, xhat)
+    assert y.dtype == xhat.dtype == np.float32
 
 
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="only one thread")
@@ -174,7 +248,7 @@ def test_no_bit_depends_on_the_number_of_threads(dtype):
 
 def test_empty_arrays():
     x = np.zeros((0, 4, 3))
-    assert compiled.relu(x).shape == compiled.relu_input_gradient(x, x).shape == (0, 4, 3)
+    assert compiled.relu(x)[0].shape == compiled.relu_input_gradient(x, x > 0).shape == (0, 4, 3)
     assert compiled.channel_sum(x).tolist() == [0, 0, 0]
     assert compiled.normalize(x, *np.ones((4, 3)))[0].shape == (0, 4, 3)
 
@@ -183,7 +257,6 @@ def test_arrays_that_do_not_fit_together():
     x, short, single = np.ones((4, 3)), np.ones((3, 3)), np.ones((4, 3), np.float32)
     for other in (short, single):
         for call in (
-            lambda o: compiled.relu_input_gradient(x, o),
             lambda o: compiled.leaky_relu_input_gradient(x, o, 0.1),
             lambda o: compiled.normalize_input_gradient(x, o, x[0], x[0]),
             lambda o: compiled.adam(x, x, x, o, 0.1, 0.9, 0.99, 1e-8, 0.0, 1),
@@ -191,6 +264,9 @@ def test_arrays_that_do_not_fit_together():
         ):
             with pytest.raises(ValueError, match="shapes and dtypes must be equal"):
                 call(other)
+    for other in (short > 0, x):
+        with pytest.raises(ValueError, match=r"made for positive of bool \(4, 3\) and got "):
+            compiled.relu_input_gradient(x, other)
     with pytest.raises(ValueError, match="3 numbers in float64, one for each channel, got"):
         compiled.normalize(x, np.ones(2), x[0], x[0], x[0])
     with pytest.raises(ValueError, match=r"one for each channel, got float32 \(3,\)"):

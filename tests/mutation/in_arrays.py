@@ -1,0 +1,164 @@
+"""Planted in what layers ask of arrays, in memory that is used again, in sums and threads."""
+
+from tests.mutation.mutants import Mutant
+
+CHECKS = "layers/test_array_checks.py"
+OUTPUTS = "layers/test_outputs_changed.py"
+POINTWISE = "kernels/test_compiled_pointwise.py"
+BUFFERS = "kernels/test_buffers.py"
+
+MUTANTS = [
+    Mutant(
+        "layers/array_checks.py",
+        "array.shape != shape or array.dtype != dtype:\n            _refuse",
+        "array.size != np.prod(shape) or array.dtype != dtype:\n            _refuse",
+        CHECKS,
+    ),
+    Mutant(
+        "layers/array_checks.py",
+        "array.shape != shape or array.dtype != dtype:\n            _refuse",
+        "array.shape != shape:\n            _refuse",
+        CHECKS,
+    ),
+    Mutant(
+        "layers/array_checks.py",
+        "if written and not array.flags.writeable:",
+        "if False:",
+        CHECKS,
+    ),
+    Mutant(
+        "layers/array_checks.py",
+        "id(array if array.base is None else array.base)",
+        "id(array)",
+        CHECKS,
+    ),
+    Mutant(
+        "layers/base.py",
+        '        self.check_kept("params")\n        self.check_kept("state")\n',
+        '        self.check_kept("params")\n',
+        CHECKS,
+    ),
+    Mutant(
+        "layers/base.py",
+        '        self.check_kept("params")\n        self.check_kept("grads", written=True)\n',
+        '        self.check_kept("params")\n',
+        CHECKS,
+    ),
+    Mutant("layers/base.py", "            part.place = place\n", "            pass\n", CHECKS),
+    Mutant("layers/base.py", "(y, (x, *others))", "(y, (x,))", OUTPUTS),
+    Mutant("layers/base.py", "(y, (x, *others))", "(y, others)", OUTPUTS),
+    Mutant(
+        "layers/activations.py",
+        "y = np.tanh(x)\n        self.cache = (y.copy(),)",
+        "y = np.tanh(x)\n        self.cache = (y,)",
+        OUTPUTS,
+    ),
+    Mutant(
+        "layers/activations.py",
+        "y = sigmoid(x)\n        self.cache = (y.copy(),)",
+        "y = sigmoid(x)\n        self.cache = (y,)",
+        OUTPUTS,
+    ),
+    Mutant(
+        "layers/fusion.py",
+        '        self.convolution.check_kept("params")\n        W, b',
+        "        W, b",
+        CHECKS,
+    ),
+    Mutant(
+        "layers/fusion.py",
+        '        self.convolution.check_kept("grads", written=True)\n',
+        "",
+        CHECKS,
+    ),
+    Mutant("kernels/compiled_blocks.py", "    block.check(x, W, b)\n", "", CHECKS),
+    Mutant(
+        "kernels/buffers.py",
+        "    if _requests % (_FORGET // 4) == 0:\n        _forget()\n",
+        "",
+        BUFFERS,
+    ),
+    Mutant("kernels/buffers.py", "            if not _calls:\n", "            if True:\n", BUFFERS),
+    Mutant(
+        "kernels/buffers.py", "                _blocks.clear()\n", "                pass\n", BUFFERS
+    ),
+    Mutant(
+        "kernels/compiled_pointwise.py",
+        "p.flags.carray and m.flags.carray and v.flags.carray",
+        "p.flags.carray and m.flags.carray",
+        POINTWISE,
+    ),
+    Mutant(
+        "kernels/compiled_pointwise.py",
+        "v[i] = beta_2 * v[i] + rise_2 * (g[i] * g[i])",
+        "v[i] += rise_2 * (g[i] * g[i] - v[i])",
+        POINTWISE,
+    ),
+    Mutant(
+        "kernels/reference_pointwise.py",
+        "    v *= beta_2\n    v += (1 - beta_2) * g**2\n",
+        "    v += (1 - beta_2) * (g**2 - v)\n",
+        POINTWISE,
+    ),
+    Mutant("kernels/compiled_pointwise.py", "LANES), np.float64)", "LANES), y.dtype)", POINTWISE),
+    Mutant(
+        "kernels/compiled_pointwise.py",
+        "np.float64(difference) * np.float64(difference)",
+        "np.float64(difference * difference)",
+        POINTWISE,
+    ),
+    Mutant(
+        "kernels/reference_pointwise.py",
+        "np.square(difference, dtype=np.float64)",
+        "np.square(difference)",
+        POINTWISE,
+    ),
+    Mutant(
+        "kernels/reference_pointwise.py",
+        "x.mean(axis=axes, dtype=np.float64)",
+        "x.mean(axis=axes)",
+        POINTWISE,
+    ),
+    Mutant(
+        "kernels/reference_pointwise.py",
+        "sum(axis=tuple(range(dy.ndim - 1)), dtype=np.float64)",
+        "sum(axis=tuple(range(dy.ndim - 1)))",
+        POINTWISE,
+    ),
+    Mutant(
+        "kernels/compiled_channels.py",
+        "1, C, np.float64, flat)",
+        "1, C, x.dtype, flat)",
+        POINTWISE,
+    ),
+    Mutant(
+        "kernels/compiled_channels.py",
+        "(x[i + k] - mean[k] - rest[k]) * s[k]",
+        "(x[i + k] - mean[k]) * s[k]",
+        POINTWISE,
+    ),
+    Mutant(
+        "kernels/compilation.py",
+        "return _one_by_one if _threads_take_turns() else _anyhow",
+        "return _anyhow",
+        "kernels/test_thread_layers.py",
+    ),
+    Mutant(
+        "kernels/compilation.py",
+        "if CONFIG.DISABLE_JIT:",
+        "if False:",
+        "kernels/test_thread_layers.py",
+    ),
+    Mutant(
+        "optimizer_checks.py",
+        "(type(moment) is not np.ndarray or not moment.flags.writeable)",
+        "type(moment) is not np.ndarray",
+        "test_optimizers.py",
+    ),
+    Mutant(
+        "optimizer_checks.py",
+        "    if moment is not None and (type(moment)",
+        "    if False and (type(moment)",
+        "test_optimizers.py",
+    ),
+]
