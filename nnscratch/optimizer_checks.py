@@ -60,7 +60,7 @@ def check_same_arrays(who: str, steps: int, own: Arrays, params: Arrays) -> None
 
 
 def check_moment(name: str, moment: Array | None, p: Array) -> Array:
-    """Return ``moment``; raise a ValueError or TypeError unless it is an array like the parameter ``p``."""
+    """Return ``moment``; raise a ValueError or TypeError unless it is an array like ``p``."""
     if moment is not None and (type(moment) is not np.ndarray or not moment.flags.writeable):
         kind = type(moment).__name__
         raise TypeError(
