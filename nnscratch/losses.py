@@ -145,12 +145,13 @@ def softmax_crossentropy(
     _check_labels(logits, labels)
     N = len(labels)
     m = _terms((N,), reduction)
-    shifted = logits - logits.max(axis=1, keepdims=True)  # (N, classes)
+    x = logits.astype(np.float64)  # between two of float32, 3e38 and -3e38, lies more than it holds
+    shifted = x - x.max(axis=1, keepdims=True)  # (N, classes)
     log_sum = np.log(np.exp(shifted).sum(axis=1, keepdims=True))  # (N, 1)
     value = _total(log_sum[:, 0] - shifted[np.arange(N), labels])
     dlogits = np.exp(shifted - log_sum)  # p
     dlogits[np.arange(N), labels] -= 1
-    return value / m, dlogits * (1 / m)
+    return value / m, (dlogits * (1 / m)).astype(logits.dtype)
 
 
 def gaussian_kl(
@@ -162,6 +163,10 @@ def gaussian_kl(
     before any image is seen, the prior. For each latent, that is each number of a code,
     ``KL = (mu^2 + s^2 - 1 - log s^2) / 2``, hence its derivatives ``mu`` and, by
     ``d(s^2)/dlogvar = s^2``, ``(s^2 - 1) / 2``; dmu and dlogvar are these, divided by m.
+
+    Near the prior, s^2 - 1 is the small difference of two numbers near 1, and s^2 - 1 - log s^2 is
+    smaller still. ``expm1`` gives the first without that subtraction, and the second is taken in
+    float64; it is never negative, since e^x lies above its tangent 1 + x.
 
     Parameters
     ----------
@@ -190,9 +195,10 @@ def gaussian_kl(
     """
     _check_alike("gaussian_kl", mu, logvar)
     m = _terms(mu.shape, reduction)
-    var = np.exp(logvar)
-    value = _total(mu**2 + var - 1 - logvar) / 2 / m
-    return value, (mu * (1 / m), (var - 1) * (0.5 / m))
+    wide = logvar.astype(np.float64)
+    excess = np.maximum(np.expm1(wide) - wide, 0)  # s^2 - 1 - log s^2
+    value = _total(np.square(mu, dtype=np.float64) + excess) / 2 / m
+    return value, (mu * (1 / m), np.expm1(logvar) * (0.5 / m))
 
 
 def _total(terms: Array) -> float:

@@ -1,14 +1,24 @@
-"""Numbers that say how good a code or a reconstruction is."""
+"""Numbers that say how good a code or a reconstruction is.
+
+Arrays of integers, such as bytes, are taken for the numbers that they hold; sums and differences
+are those of float64. Every function raises a TypeError or ValueError with a sentence if an array is
+empty, not finite, of a wrong shape or of another kind, or if a number makes no sense.
+"""
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
-from scipy.linalg import eigh
 from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
+from scipy.stats import bootstrap
 
+from nnscratch.array_checks import INTEGERS, NAMES, check_arrays, check_labels, check_number
+from nnscratch.layers.geometry import check_count
 from nnscratch.losses import softmax_crossentropy
+from nnscratch.pca import pca, pca_reconstruct  # noqa: F401, for those who look here
 
 Array = np.ndarray
 
@@ -22,13 +32,19 @@ def nearest_neighbour_labels(train_codes: Array, train_labels: Array, codes: Arr
     ----------
     train_codes : array (N, d)
         N codes of d numbers each, as everywhere here.
-    train_labels : array (N,)
+    train_labels : array (N,) of int or str
     codes : array (M, d)
 
     Returns
     -------
     array (M,)
     """
+    check_arrays(
+        "nearest_neighbour_labels",
+        train_codes=(train_codes, "N d"),
+        train_labels=(train_labels, "N", NAMES),
+        codes=(codes, "M d"),
+    )
     if train_codes.shape[1] > TREE_DIMENSIONS:
         return train_labels[_nearest(train_codes, codes)]
     _, nearest = cKDTree(train_codes).query(codes)
@@ -39,13 +55,25 @@ def _nearest(train_codes: Array, codes: Array) -> Array:
     """Which training code t is nearest to each code c, from all the distances between them.
 
     ``|c - t|^2 = |c|^2 - 2 c t + |t|^2``, of which |c|^2 is the same for all t; half of the rest is
-    compared. Around the mean, so that little is lost in the rounding of this difference.
+    compared, around the mean, by one product of matrices. Where its rounding could decide, because
+    the second nearest is as near but for that, the differences c - t themselves are squared.
     """
-    mean = train_codes.mean(axis=0)
-    t, c = train_codes - mean, codes - mean
+    mean = train_codes.mean(axis=0, dtype=np.float64)
+    dtype = np.result_type(train_codes, codes, np.float32)  # rounded to that, products are faster
+    t, c = (train_codes - mean).astype(dtype), (codes - mean).astype(dtype)
     squares = (t**2).sum(axis=1) / 2
-    parts = [(squares - c[s : s + 100] @ t.T).argmin(axis=1) for s in range(0, len(c), 100)]
-    return np.concatenate(parts)
+    # each of d products and sums, and t and c themselves, are rounded by half an eps of themselves
+    rounding = (t.shape[1] + 4) * np.finfo(dtype).eps * ((c**2).sum(axis=1) + 2 * squares.max())
+    nearest = np.empty(len(c), np.intp)
+    for start in range(0, len(c), 100):
+        part = slice(start, start + 100)
+        halves = squares - c[part] @ t.T
+        nearest[part] = halves.argmin(axis=1)
+        bound = halves.min(axis=1) + rounding[part]
+        unsure = start + np.flatnonzero((halves <= bound[:, None]).sum(axis=1) != 1)
+        if len(unsure):
+            nearest[unsure] = cdist(codes[unsure], train_codes).argmin(axis=1)
+    return nearest
 
 
 def linear_probe(
@@ -61,7 +89,7 @@ def linear_probe(
     Parameters
     ----------
     train_codes : array (N, d)
-    train_labels : array (N,)
+    train_labels : array (N,) of int or str
     codes : array (M, d)
     penalty : float >= 0
         Without it, W has no bound where the classes can be separated.
@@ -71,10 +99,22 @@ def linear_probe(
     array (M,)
         Labels that occur in ``train_labels``.
 
+    Warns
+    -----
+    RuntimeWarning
+        If the best classifier is not reached within the iterations that L-BFGS is given.
+
     References
     ----------
     Bishop, "Pattern Recognition and Machine Learning", 2006, section 4.3.4.
     """
+    check_arrays(
+        "linear_probe",
+        train_codes=(train_codes, "N d"),
+        train_labels=(train_labels, "N", NAMES),
+        codes=(codes, "M d"),
+    )
+    check_number("penalty", penalty)
     classes, index = np.unique(train_labels, return_inverse=True)
     mean = train_codes.mean(axis=0, dtype=np.float64)
     scale = np.sqrt(train_codes.var(axis=0, dtype=np.float64).mean()) or 1.0
@@ -89,6 +129,13 @@ def linear_probe(
 
     options = {"maxiter": 1000, "maxfun": 2000}
     found = minimize(objective, np.zeros((d + 1) * C), jac=True, method="L-BFGS-B", options=options)
+    if found.status == 1:  # its number for a limit that was hit
+        warnings.warn(
+            f"linear_probe: the best classifier was not reached in {found.nit} iterations; with a "
+            f"larger penalty than {penalty:g} it is found sooner.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     W, b = found.x[: d * C].reshape(d, C), found.x[d * C :]
     return classes[((codes - mean) / scale @ W + b).argmax(axis=1)]
 
@@ -111,6 +158,8 @@ def active_units(mu: Array, threshold: float = 0.01) -> int:
     ----------
     Burda, Grosse & Salakhutdinov, "Importance weighted autoencoders", ICLR 2016, section 5.2.
     """
+    check_arrays("active_units", mu=(mu, "N d"))
+    check_number("threshold", threshold)
     return int((mu.var(axis=0, dtype=np.float64) > threshold).sum())
 
 
@@ -125,18 +174,17 @@ def confusion(labels: Array, predicted: Array, classes: int) -> Array:
     Returns
     -------
     array (classes, classes)
-        Rows sum to 1 (to 0 for a class without samples); the diagonal is the accuracy per class.
-
-    Raises
-    ------
-    ValueError
-        If a label is out of range.
+        Rows sum to 1; the diagonal is the accuracy per class. The row of a class without samples
+        is NaN.
     """
-    if min(labels.min(), predicted.min()) < 0 or max(labels.max(), predicted.max()) >= classes:
-        raise ValueError(f"labels must run from 0 to {classes - 1}; there are others.")
+    check_count(classes, "classes")
+    check_arrays("confusion", labels=(labels, "N", INTEGERS), predicted=(predicted, "N", INTEGERS))
+    check_labels("confusion: labels", labels, classes)
+    check_labels("confusion: predicted labels", predicted, classes)
     counts = np.zeros((classes, classes))
     np.add.at(counts, (labels, predicted), 1)
-    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    sizes = counts.sum(axis=1, keepdims=True)
+    return np.divide(counts, sizes, out=np.full_like(counts, np.nan), where=sizes > 0)
 
 
 def silhouettes(codes: Array, labels: Array) -> Array:
@@ -149,7 +197,7 @@ def silhouettes(codes: Array, labels: Array) -> Array:
     Parameters
     ----------
     codes : array (N, d)
-    labels : array (N,)
+    labels : array (N,) of int or str
 
     Returns
     -------
@@ -159,6 +207,7 @@ def silhouettes(codes: Array, labels: Array) -> Array:
     ----------
     Rousseeuw, J. Comput. Appl. Math. 20, 1987, Eq. 2.
     """
+    check_arrays("silhouettes", codes=(codes, "N d"), labels=(labels, "N", NAMES))
     classes, index = np.unique(labels, return_inverse=True)
     if len(classes) == 1:
         return np.zeros(len(codes))  # there is no other class to be far from
@@ -180,41 +229,6 @@ def silhouettes(codes: Array, labels: Array) -> Array:
     return result
 
 
-def pca(x: Array, k: int) -> tuple[Array, Array]:
-    """The mean and the k principal directions of ``x``: those in which it varies most.
-
-    Parameters
-    ----------
-    x : array (N, ...)
-        Each sample is taken as one vector of D numbers.
-    k : int
-        From 1 to D.
-
-    Returns
-    -------
-    mean : array (D,)
-    directions : array (k, D)
-        Orthonormal, the direction of largest variance first.
-
-    References
-    ----------
-    Bishop, "Pattern Recognition and Machine Learning", 2006, section 12.1.
-    """
-    rows = x.reshape(len(x), -1)
-    mean = rows.mean(axis=0, dtype=np.float64)
-    centred = (rows - mean).astype(np.result_type(x, np.float32))
-    covariance = (centred.T @ centred).astype(np.float64) / len(rows)
-    D = len(mean)
-    _, directions = eigh(covariance, subset_by_index=(D - k, D - 1))
-    return mean, directions[:, ::-1].T
-
-
-def pca_reconstruct(x: Array, mean: Array, directions: Array) -> Array:
-    """The points nearest to ``x`` (N, ...) in the plane through ``mean`` along ``directions``."""
-    codes = (x.reshape(len(x), -1) - mean) @ directions.T
-    return (codes @ directions + mean).reshape(x.shape)
-
-
 def psnr(images: Array, reference: Array, peak: float = 1.0) -> Array:
     """Peak signal-to-noise ratio of each image, ``10 log10(peak^2 / MSE)``, MSE over its pixels.
 
@@ -222,7 +236,8 @@ def psnr(images: Array, reference: Array, peak: float = 1.0) -> Array:
     ----------
     images, reference : arrays (N, ...)
     peak : float
-        Width of the range of pixels: 1 for [0, 1], 2 for [-1, 1], which gives the same ratio.
+        Width of the range of pixels: 1 for [0, 1], 2 for [-1, 1], which gives the same ratio, and
+        255 for bytes. The pixels of ``reference`` must not lie further apart.
 
     Returns
     -------
@@ -233,7 +248,16 @@ def psnr(images: Array, reference: Array, peak: float = 1.0) -> Array:
     ----------
     Gonzalez & Woods, "Digital Image Processing", 4th ed., 2018, section 8.1 (fidelity criteria).
     """
-    errors = ((images - reference) ** 2).reshape(len(images), -1).mean(axis=1, dtype=np.float64)
+    check_arrays("psnr", images=(images, "N ..."), reference=(reference, "N ..."))
+    check_number("peak", peak, above=True)
+    low, high = float(reference.min()), float(reference.max())
+    if high - low > 1.001 * peak:
+        raise ValueError(
+            f"psnr: the reference's pixels run from {low:g} to {high:g}, further than peak = "
+            f"{peak:g}; peak is the width of their range, 1 for [0, 1] and 255 for bytes."
+        )
+    differences = np.subtract(images, reference, dtype=np.float64).reshape(len(images), -1)
+    errors = np.einsum("ij,ij->i", differences, differences) / differences.shape[1]
     with np.errstate(divide="ignore"):
         return 10 * np.log10(peak**2 / errors)
 
@@ -252,6 +276,7 @@ def paired_bootstrap(
         In the same unit and order.
     rng : numpy.random.Generator
     resamples : int
+        At least 1.
 
     Returns
     -------
@@ -263,8 +288,13 @@ def paired_bootstrap(
     Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, section 13.3 (percentile
     interval).
     """
-    differences = a - b
-    N = len(differences)
-    means = [differences[rng.integers(0, N, N)].mean() for _ in range(resamples)]
-    low, high = np.percentile(means, [2.5, 97.5])
+    check_arrays("paired_bootstrap", a=(a, "N"), b=(b, "N"))
+    check_count(resamples, "resamples")
+    if len(a) == 1:
+        raise ValueError("paired_bootstrap: one sample has no interval; at least two are needed.")
+    differences = np.subtract(a, b, dtype=np.float64)
+    low, high = bootstrap(
+        (differences,), np.mean, n_resamples=resamples, method="percentile", batch=100,
+        random_state=rng,
+    ).confidence_interval  # fmt: skip
     return float(differences.mean()), float(low), float(high)

@@ -3,6 +3,8 @@
 That each gradient is the derivative of its value is checked in tests/gradcheck.
 """
 
+import math
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -142,8 +144,68 @@ def test_dtype_is_kept_and_the_value_is_a_python_float(rng, dtype, reduction):
 
 def test_a_float32_sum_is_accumulated_in_float64():
     y = np.full((1, 3_000_001), 0.1, np.float32)
-    exact = y.size * float((y[0, :1] ** 2)[0])
+    exact = y.size * float(y[0, 0]) ** 2
     assert mse(y, np.zeros_like(y), "sum")[0] == pytest.approx(exact, rel=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 1e-3, 1e-6, 1e-9])
+def test_gaussian_kl_near_the_prior(rng, size):
+    """In float32: against its series there, mu^2 / 2 + logvar^2 / 4 + logvar^3 / 12 + ..."""
+    mu, logvar = (size * rng.normal(size=(2, 50, 4))).astype(np.float32)
+    m, v = mu.astype(np.float64), logvar.astype(np.float64)
+    series = sum(v**k / math.factorial(k) for k in range(2, 30))
+    values = [
+        gaussian_kl(m, v, "sum")[0] for m, v in zip(mu[:, None], logvar[:, None], strict=True)
+    ]
+    np.testing.assert_allclose(values, (m**2 + series).sum(axis=1) / 2, rtol=1e-6)
+    dlogvar = gaussian_kl(mu, logvar, "sum")[1][1]
+    np.testing.assert_allclose(dlogvar, np.expm1(v) / 2, rtol=3e-7)
+
+
+@DTYPES
+def test_gaussian_kl_is_never_negative(dtype):
+    logvar = np.concatenate([np.linspace(-1e-6, 1e-6, 2001), np.logspace(-20, 1, 2000)])
+    for signed in (logvar, -logvar):
+        for value in signed.astype(dtype):
+            assert gaussian_kl(np.zeros((1, 1), dtype), np.full((1, 1), value))[0] >= 0
+
+
+def test_losses_at_the_ends_of_float32():
+    """Squares and differences of numbers that float32 holds, but which it does not hold itself."""
+    huge = np.array([[3e38, -3e38]], np.float32)
+    distance = 2 * float(huge[0, 0])
+    value, dlogits = softmax_crossentropy(huge.repeat(2, 0), np.array([0, 1]), "sum")
+    assert value == distance
+    assert dlogits.tolist() == [[0, 0], [1, -1]]
+    value, dlogits = binary_crossentropy(huge, np.array([[0, 1]], np.float32), "sum")
+    assert value == distance
+    assert dlogits.tolist() == [[1, -1]]
+    for size in (1e20, 1e-30):
+        y = np.full((1, 300), size, np.float32)
+        value, dy = mse(y, np.zeros_like(y), "sum")
+        assert value == pytest.approx(300 * float(y[0, 0]) ** 2, rel=1e-12)
+        np.testing.assert_array_equal(dy, 2 * y)
+    value, (dmu, dlogvar) = gaussian_kl(np.full((1, 1), 1e20, np.float32), huge[:, :1] / 1e37)
+    assert value == pytest.approx((1e40 + math.expm1(30) - 30) / 2)
+    assert dmu[0, 0] == np.float32(1e20)
+    assert dlogvar[0, 0] == pytest.approx(math.expm1(30) / 2)
+
+
+def test_every_float32_sum_is_added_up_in_float64():
+    """A million equal terms: added in float32, their sum would be off in the fourth digit."""
+    n, third = 1_000_000, np.float32(1 / 3)
+    y = np.full((1, n), third)
+    zeros = np.zeros_like(y)
+    term = float(third)
+    exact = {
+        mse: term**2,
+        binary_crossentropy: np.log1p(np.exp(term)),
+        gaussian_kl: term**2 / 2,
+    }
+    for loss, one in exact.items():
+        assert loss(y, zeros, "sum")[0] == pytest.approx(n * one, rel=3e-7), loss.__name__
+    value = softmax_crossentropy(np.full((n, 3), third), np.zeros(n, int), "sum")[0]
+    assert value == pytest.approx(n * np.log(3), rel=1e-9)
 
 
 def test_inputs_are_left_alone(rng):

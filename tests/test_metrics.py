@@ -6,7 +6,6 @@ from scipy.linalg import svd
 from scipy.optimize import minimize
 from scipy.spatial.distance import cdist
 from scipy.special import log_softmax
-from scipy.stats import bootstrap
 
 from nnscratch.metrics import (
     active_units,
@@ -41,6 +40,27 @@ def test_nearest_neighbour_labels_in_many_dimensions(d):
     train, codes = (rng.normal(100, 1, (n, d)).astype(np.float32) for n in (300, 250))
     expected = cdist(codes.astype(float), train.astype(float)).argmin(axis=1)
     assert nearest_neighbour_labels(train, np.arange(300) + 5, codes).tolist() == [*(expected + 5)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", ["two distant clusters", "one distant code", "copies", "bytes"])
+def test_nearest_neighbours_whose_distances_hardly_differ(case, dtype):
+    """64 numbers a code, where the product of matrices rounds away what decides."""
+    rng = np.random.default_rng(5)
+    train, codes = rng.normal(size=(400, 64)), rng.normal(size=(250, 64))
+    if case == "two distant clusters":
+        train[::2] += 1e4
+        codes[::2] += 1e4
+    elif case == "one distant code":
+        train[7] = 1e6
+    elif case == "copies":
+        train[200:] = train[:200]
+        codes = train[rng.permutation(400)[:250]] + 1e-7
+    else:
+        train, codes, dtype = (40 * (6 + train) % 256, 40 * (6 + codes) % 256, np.uint8)
+    train, codes = train.astype(dtype), codes.astype(dtype)
+    expected = cdist(codes.astype(float), train.astype(float)).argmin(axis=1)
+    np.testing.assert_array_equal(nearest_neighbour_labels(train, np.arange(400), codes), expected)
 
 
 def test_a_training_code_is_its_own_neighbour():
@@ -120,8 +140,8 @@ def test_active_units_by_hand():
 def test_confusion_by_hand():
     labels = np.array([0, 0, 0, 0, 1, 1, 3])
     predicted = np.array([0, 0, 0, 1, 1, 3, 0])
-    rows = [[0.75, 0.25, 0, 0], [0, 0.5, 0, 0.5], [0, 0, 0, 0], [1, 0, 0, 0]]
-    assert confusion(labels, predicted, 4).tolist() == rows
+    rows = [[0.75, 0.25, 0, 0], [0, 0.5, 0, 0.5], [np.nan] * 4, [1, 0, 0, 0]]
+    np.testing.assert_array_equal(confusion(labels, predicted, 4), rows)
 
 
 @few_examples
@@ -131,8 +151,10 @@ def test_confusion_diagonal_is_the_accuracy_per_class(seed, n):
     table = confusion(labels, predicted, 3)
     for t in range(3):
         of_class = predicted[labels == t]
-        assert table[t].sum() == pytest.approx(1 if len(of_class) else 0)
-        if len(of_class):
+        if not len(of_class):
+            assert np.isnan(table[t]).all()
+        else:
+            assert table[t].sum() == pytest.approx(1)
             assert table[t, t] == pytest.approx((of_class == t).mean())
 
 
@@ -240,16 +262,59 @@ def test_psnr_by_hand():
     np.testing.assert_allclose(psnr(2 * images - 1, 2 * reference - 1, peak=2), [20, 40, np.inf])
 
 
-def test_paired_bootstrap_against_scipy():
+def test_psnr_of_bytes_is_that_of_their_numbers():
+    """1 - 2 is not 255: differences of bytes wrap round, and so do their squares."""
+    images, reference = np.array([[[1, 200]], [[255, 0]]], np.uint8), np.zeros((2, 1, 2), np.uint8)
+    reference[0] = [[2, 184]]
+    expected = 10 * np.log10(255**2 / np.array([(1 + 256) / 2, 255**2 / 2]))
+    np.testing.assert_allclose(psnr(images, reference, peak=255), expected)
+
+
+def test_psnr_adds_up_in_float64():
+    """A third in float32, a million times."""
+    images = np.full((1, 1_000_000), 1 / 3, np.float32)
+    expected = -20 * np.log10(float(images[0, 0]))
+    assert psnr(images, np.zeros_like(images))[0] == pytest.approx(expected, abs=1e-9)
+
+
+def test_pca_mean_is_added_up_in_float64():
+    x = np.full((300_000, 2), 0.1, np.float32)
+    np.testing.assert_allclose(pca(x, 1)[0], float(np.float32(0.1)), rtol=1e-9)
+
+
+def test_pca_of_many_rows_counts_each_of_them():
+    """The covariance is added up in parts, of which the last is shorter."""
+    x = np.zeros((2003, 3))
+    x[:1500, 0], x[1999:, 1], x[-1, 2] = 1e-3, 1, 0.9
+    assert_same_directions(pca(x, 3)[1], reference_pca(x, 3)[1])
+
+
+def interval_by_hand(differences, rng, resamples):
+    """The middle 95 % of the means of resamples, drawn one after the other."""
+    n = len(differences)
+    means = [differences[rng.integers(0, n, n)].mean() for _ in range(resamples)]
+    return np.percentile(means, [2.5, 97.5])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.uint8])
+def test_paired_bootstrap_by_hand(dtype):
     rng = np.random.default_rng(0)
-    b = rng.exponential(size=300)
-    a = b + rng.normal(0.1, 0.5, 300)
-    difference, low, high = paired_bootstrap(a, b, np.random.default_rng(1), resamples=5000)
-    assert difference == pytest.approx((a - b).mean())
-    expected = bootstrap((a - b,), np.mean, n_resamples=5000, method="percentile")
-    width = high - low
-    assert low == pytest.approx(expected.confidence_interval.low, abs=0.1 * width)
-    assert high == pytest.approx(expected.confidence_interval.high, abs=0.1 * width)
+    a, b = (rng.exponential(20, (2, 300)) + np.array([[5], [0]])).astype(dtype)
+    difference, *interval = paired_bootstrap(a, b, np.random.default_rng(1), resamples=2000)
+    exact = a.astype(float) - b.astype(float)
+    assert difference == pytest.approx(exact.mean(), rel=1e-12)
+    low, high = interval_by_hand(exact, np.random.default_rng(2), 2000)
+    np.testing.assert_allclose(interval, [low, high], atol=0.06 * (high - low))
+
+
+@pytest.mark.parametrize("place", [0, -1])
+def test_paired_bootstrap_draws_the_first_sample_and_the_last(place):
+    """Of ten differences one is 10, so the means are how often it was drawn: 0 to 3 or 4 times."""
+    a = np.zeros(10)
+    a[place] = 10
+    difference, low, high = paired_bootstrap(a, np.zeros(10), np.random.default_rng(0))
+    assert (difference, low) == (1, 0)
+    assert high in (3, 4)
 
 
 def test_paired_bootstrap_covers_the_truth_about_95_times_in_100():

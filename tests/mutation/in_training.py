@@ -17,7 +17,7 @@ MUTANTS = [
         "test_losses.py",
     ),
     Mutant(
-        "losses.py", "logits - logits.max(axis=1, keepdims=True)", "logits - 0", "test_losses.py"
+        "losses.py", "x - x.max(axis=1, keepdims=True)", "x - 0", "test_losses.py"
     ),
     Mutant(
         "losses.py",
@@ -25,8 +25,8 @@ MUTANTS = [
         "dlogits[np.arange(N), labels] -= 0.9",
         "test_losses.py",
     ),
-    Mutant("losses.py", "var - 1 - logvar", "var - 1 + logvar", "test_losses.py"),
-    Mutant("losses.py", "(var - 1) * (0.5 / m)", "(var - 1) * (1 / m)", "test_losses.py"),
+    Mutant("losses.py", "np.expm1(wide) - wide", "np.expm1(wide) + wide", "test_losses.py"),
+    Mutant("losses.py", "(logvar) * (0.5 / m)", "(logvar) * (1 / m)", "test_losses.py"),
     # -- optimisers
     Mutant(
         "optimizers.py", "        v -= rate * g\n", "        v += rate * g\n", "test_optimizers.py"
