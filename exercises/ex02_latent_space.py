@@ -125,7 +125,6 @@ def overlap(train_codes: Array, y_train: Array, codes: Array, labels: Array) -> 
     scores = silhouettes(codes, labels)
     per_digit = by_digit(scores, labels)
     mistaken = confusion(labels, nearest_neighbour_labels(train_codes, y_train, codes), 10)
-    mistaken[~np.isin(np.arange(10), labels)] = np.nan  # of no image, nothing is known
     known = np.isfinite(per_digit)
     rank, p_value = rank_correlation(per_digit[known], mistaken.diagonal()[known])
     both_ways = (mistaken + mistaken.T) / 2
