@@ -101,6 +101,8 @@ def show_symptoms(settings: Settings, network: Network, number: int, answer: boo
             print(f"  {step:<8}{losses[0]:<12.4g}{losses[1]:.4g}")
     accuracies = 100 * right.runs[0].accuracy, 100 * finding.outcome.accuracy
     print(f"  accuracy {accuracies[0]:.1f} % right, {accuracies[1]:.1f} % wrong\n")
+    if finding.told is None:
+        print_wrapped(f"  Nothing can be said yet: {finding.curve}. Train longer.\n")
     page = Page(
         f"ex00_hidden_{number}",
         f"Hidden mistake {number}: which is it?",
