@@ -141,12 +141,12 @@ def test_dead_places_are_named():
 
 
 def test_starts_are_counted_by_how_much_of_them_is_dead():
-    kinds = [(1, 1, 1), (0, 1, 1), (1, 0, 0), (0, 0, 0), (1, 1, 0), (1, 1, 1)]
+    kinds = [(1, 1, 1), (0, 1, 1), (1, 0, 0), (0, 0, 0), (1, 1, 0), (1, 1, 1), (1, 1, 1)]
     found = ex01b_dead_starts.count(
-        lambda seed: alive_or_dead(*kinds[seed]), range(6), np.ones((3, 1, 1, 1))
+        lambda seed: alive_or_dead(*kinds[seed]), range(7), np.ones((3, 1, 1, 1))
     )
     counts = [*(found[kind] for kind in ex01b_dead_starts.KINDS), found["output all zero"]]
-    assert counts == [3, 2, 1, 3]
+    assert counts == [4, 2, 1, 3]
 
 
 def test_trial_training_takes_so_many_steps_of_the_recipe(monkeypatch):
