@@ -172,8 +172,11 @@ class Optimizer:
             grads = clip_by_global_norm({key: grads[key] for key in moved}, self.global_clipnorm)
         self._params = dict(params)
         self.state["steps"] += 1
-        for key, p in moved.items():
-            self.update(key, p, grads[key], rate)
+        for key, p in params.items():
+            if key in moved:
+                self.update(key, p, grads[key], rate)
+            for name in self.moments:  # frozen ones have theirs too, so that a thaw changes no keys
+                self.moment(f"{name}.{key}", p)
 
     def update(self, key: str, p: Array, g: Array, rate: float) -> None:
         """Change one parameter ``p`` in place, ``g`` being its gradient."""

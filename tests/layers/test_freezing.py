@@ -104,6 +104,30 @@ def test_a_layer_frozen_after_some_steps_stays_though_it_has_momentum():
     assert "0.conv2d.W" in moved(model, before)
 
 
+def test_a_layer_frozen_from_the_start_is_thawed():
+    model, optimizer = Autoencoder(encoder(), head()), Adam(0.01)
+    model.encoder.trainable = False
+    plain_loop(model, *data(), optimizer)
+    before, model.trainable = arrays(model), True
+    plain_loop(model, *data(), optimizer)
+    assert model.params.keys() <= moved(model, before)
+
+
+def test_gradients_of_frozen_layers_count_for_no_clipping():
+    moves = []
+    for scale in (1.0, 1e6):
+        model, optimizer = encoder(), SGD(1.0, global_clipnorm=1e-3)
+        model.layers[0].trainable = False
+        x, target = data(units=3)
+        model.backward(mse(model.forward(x), target)[1])
+        model.layers[0].grads["W"] *= scale
+        before = model.layers[5].params["W"].copy()
+        optimizer.step(model.params, model.grads)
+        moves.append(model.layers[5].params["W"] - before)
+    assert moves[0].any()
+    np.testing.assert_array_equal(*moves)
+
+
 def test_a_layer_by_itself():
     layer = Dense(3)
     layer.build((2,), np.random.default_rng(0), np.float32)

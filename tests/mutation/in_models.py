@@ -32,7 +32,7 @@ MUTANTS = [
     # -- freezing
     Mutant(
         "optimizers.py",
-        "            if key not in frozen:\n    ",
+        "            if key in moved:\n    ",
         "            if True:\n    ",
         FREEZING,
     ),
