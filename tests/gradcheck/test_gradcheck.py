@@ -57,6 +57,7 @@ def test_every_entry_of_a_large_array_takes_part():
     assert slow.ok
     assert fast.elements == slow.elements == slow.one_by_one == 60 + 1200 + 40
     assert fast.one_by_one == 60 + 40
+    assert 0 < fast.worst <= 1e-7
 
 
 def test_float32_is_refused():
