@@ -46,8 +46,10 @@ def train_on_pairs(
         average, both = draw_pairs(images, number, rng)
         return view.look(average), view.target(both)
 
+    number = pairs_per_epoch(settings)  # alone: the other settings have no part in the training
+
     def renew(rng: np.random.Generator) -> Data:
-        return pairs(sets, pairs_per_epoch(settings), rng)
+        return pairs(sets, number, rng)
 
     first = renew(stream(settings.seed, "first pairs"))
     watched = pairs(unseen, WATCHED_PAIRS, stream(settings.seed, "watched pairs"))
