@@ -17,16 +17,18 @@ not computed.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import OptimizeResult, minimize
 
+from nnscratch.array_checks import check_number
 from nnscratch.data_checks import check_samples
 from nnscratch.kernels.buffers import one_call
 from nnscratch.layers.base import Layer
 from nnscratch.layers.fusion import input_gradient_only
 from nnscratch.layers.geometry import check_count
+from nnscratch.lbfgs import minimize_rows
 from nnscratch.optimizers import Adam
 
 Array = np.ndarray
@@ -40,20 +42,25 @@ class MapEstimate:
     ----------
     z : array (N, d)
     objective : array (N,)
-        Its value at z, in squared pixels.
+        Its value at z, in squared pixels; not finite if no start of the image gave a finite one.
     start : array (N,) of int
         From which of the starts it was found.
     trace : array (T, N)
         The objective along the way from that start, at T points: before the first iteration, then
-        after each.
+        after each; of a search that ended sooner than others, its last value.
+    converged : array (N,) of bool
+        Whether L-BFGS got no further, instead of running out of iterations. Adam does not ask
+        itself, and is said not to have converged.
     evaluations : int
-        How often the decoder was run, forward and backward, on all images and starts at once.
+        How often the decoder was run, forward and backward, on all the codes still searched for at
+        once.
     """
 
     z: Array
     objective: Array
     start: Array
     trace: Array
+    converged: Array
     evaluations: int
 
 
@@ -71,6 +78,9 @@ def map_estimate(
 ) -> MapEstimate:
     """Search for the codes of all images at once, from several starts, and keep the best of each.
 
+    Every start of every image is a search by itself. The decoder runs on all of them at once, but
+    none has any influence on another; a start that ends in NaN loses against one that does not.
+
     Parameters
     ----------
     decoder : Layer
@@ -84,9 +94,8 @@ def map_estimate(
     mask : array of 0 and 1 that broadcasts to x, optional
         1 where a pixel was observed. All, if not given.
     solver : "adam" or "lbfgs"
-        `nnscratch.optimizers.Adam`, or `scipy.optimize`'s L-BFGS-B, which learns from its steps how
-        the slope changes and usually needs far fewer evaluations. It is run on the sum over all
-        images and starts, whose parts share nothing.
+        `nnscratch.optimizers.Adam`, or `nnscratch.lbfgs`, which learns from its steps how the slope
+        changes and usually needs far fewer evaluations.
     iterations : int
         At most, with L-BFGS, which stops when it gets no further.
     learning_rate : float > 0
@@ -97,6 +106,11 @@ def map_estimate(
     ValueError, TypeError
         If shapes or dtypes do not fit, numbers are not finite, or an argument makes no sense.
 
+    Warns
+    -----
+    RuntimeWarning
+        If some images have no start from which the objective stayed finite.
+
     References
     ----------
     Bora et al., "Compressed sensing using generative models", ICML 2017, where beta is lambda.
@@ -105,59 +119,50 @@ def map_estimate(
     check_count(iterations, "iterations")
     if solver not in ("adam", "lbfgs"):
         raise ValueError(f'solver is {solver!r}; it must be "adam" or "lbfgs".')
-    with input_gradient_only(decoder):
+    # a start may end in NaN, which is said below
+    with input_gradient_only(decoder), np.errstate(over="ignore", invalid="ignore"):
         if solver == "adam":
-            z, trace = _by_adam(problem, iterations, learning_rate)
+            z, steps = _by_adam(problem, iterations, learning_rate)
+            converged = np.zeros(len(z), bool)
         else:
-            z, trace = _by_lbfgs(problem, iterations)
+            z, steps, converged = minimize_rows(
+                problem.value_and_gradient, problem.starts, iterations
+            )
     decoder.forget()
     N = len(x)
+    trace = np.array(steps)
     per_start = trace.reshape(len(trace), -1, N)  # (T, S, N)
-    best = per_start[-1].argmin(axis=0)  # (N,)
+    last = per_start[-1]
+    best = np.where(np.isfinite(last), last, np.inf).argmin(axis=0)  # (N,)
     images = np.arange(N)
+    lost = np.flatnonzero(~np.isfinite(last).any(axis=0))
+    if len(lost):
+        warnings.warn(
+            f"map_estimate: from no start did the objective of {len(lost)} of {N} images stay "
+            f"finite, the first of them image {lost[0]}. Start nearer to 0, or lower the learning "
+            "rate.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     return MapEstimate(
-        z.reshape(-1, N, z.shape[-1])[best, images],
-        per_start[-1, best, images],
+        z.astype(x.dtype).reshape(-1, N, z.shape[-1])[best, images],
+        last[best, images],
         best,
         per_start[:, best, images],
+        converged.reshape(-1, N)[best, images],
         problem.evaluations,
     )
 
 
-def _by_adam(problem: _Problem, iterations: int, learning_rate: float) -> tuple[Array, Array]:
-    z, trace = problem.starts.copy(), []
+def _by_adam(problem: _Problem, iterations: int, learning_rate: float) -> tuple[Array, list[Array]]:
+    z, trace, everyone = problem.starts.copy(), [], np.arange(len(problem.starts))
     optimizer = Adam(learning_rate)
     for _ in range(iterations):
-        values, dz = problem.value_and_gradient(z)
+        values, dz = problem.value_and_gradient(z, everyone)
         trace.append(values)
         optimizer.step({"z": z}, {"z": dz})
-    trace.append(problem.value_and_gradient(z)[0])
-    return z, np.array(trace)
-
-
-def _by_lbfgs(problem: _Problem, iterations: int) -> tuple[Array, Array]:
-    shape, dtype = problem.starts.shape, problem.starts.dtype
-    trace = [problem.value_and_gradient(problem.starts)[0]]
-    latest: dict[bytes, Array] = {}
-
-    def function(row: Array) -> tuple[float, Array]:
-        values, dz = problem.value_and_gradient(row.reshape(shape).astype(dtype))
-        latest[row.tobytes()] = values
-        return float(values.sum()), dz.ravel().astype(np.float64)
-
-    def keep(intermediate_result: OptimizeResult) -> None:
-        trace.append(latest[intermediate_result.x.tobytes()])
-        latest.clear()
-
-    result = minimize(
-        function,
-        problem.starts.ravel().astype(np.float64),
-        jac=True,
-        method="L-BFGS-B",
-        callback=keep,
-        options={"maxiter": iterations, "maxfun": 20 * iterations, "ftol": 1e-9, "gtol": 0},
-    )
-    return result.x.reshape(shape).astype(dtype), np.array(trace)
+    trace.append(problem.value_and_gradient(z, everyone)[0])
+    return z, trace
 
 
 class _Problem:
@@ -174,26 +179,26 @@ class _Problem:
                 f"starts has shape {starts.shape}; it must be (S, {len(x)}, d), S codes for each "
                 f"of the {len(x)} images."
             )
-        if not beta >= 0:
-            raise ValueError(f"beta is {beta}; it must not be negative.")
+        check_number("beta", beta)
         S, N, d = starts.shape
         self.starts: Array = np.ascontiguousarray(starts).reshape(S * N, d)
         decoder.check_input(self.starts)
         self.decoder, self.beta = decoder, x.dtype.type(beta)
-        self.target = np.concatenate([x] * S)
-        self.mask = None if mask is None else np.concatenate([_as_mask(mask, x)] * S)
+        self.x, self.mask = x, None if mask is None else _as_mask(mask, x)
         self.evaluations = 0
 
-    def value_and_gradient(self, z: Array) -> tuple[Array, Array]:
-        """The objective (S N,) and its gradient like z (S N, d)."""
+    def value_and_gradient(self, z: Array, rows: Array) -> tuple[Array, Array]:
+        """The objective (n,) and its gradient (n, d) at the codes z of n ``rows`` of all S N."""
         self.evaluations += 1
-        difference = self.decoder.forward(z) - self.target
+        z, images = z.astype(self.x.dtype, copy=False), rows % len(self.x)
+        difference = self.decoder.forward(z) - self.x[images]
         if self.mask is not None:
-            difference *= self.mask
+            difference *= self.mask[images]
         pixels = difference.reshape(len(z), -1)
-        values = np.einsum("ij,ij->i", pixels, pixels) + self.beta * (z**2).sum(axis=1)
+        values = np.einsum("ij,ij->i", pixels, pixels, dtype=np.float64)
+        values += self.beta * np.square(z, dtype=np.float64).sum(axis=1)
         dz = self.decoder.backward(2 * difference) + 2 * self.beta * z  # as mask * mask = mask
-        return values.astype(np.float64), dz
+        return values, dz
 
 
 def _as_mask(mask: Array, x: Array) -> Array:

@@ -26,7 +26,8 @@ CONTROL = "control: noisy to clean, w = 2.56"
 def estimate(trace, z=None, evaluations=0):
     """What a search found; ``trace`` has a row for each point and a column for each image."""
     trace = np.array(trace)
-    return MapEstimate(z, trace[-1], np.zeros(trace.shape[1], int), trace, evaluations)
+    start, converged = np.zeros((2, trace.shape[1]), int)
+    return MapEstimate(z, trace[-1], start, trace, converged == 1, evaluations)
 
 
 def test_the_control_learns_to_give_the_clean_image_of_a_noisy_one():
