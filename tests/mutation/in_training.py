@@ -101,14 +101,14 @@ MUTANTS = [
     ),
     Mutant(
         "map_inference.py",
-        "            difference *= self.mask\n",
+        "            difference *= self.mask[images]\n",
         "            pass\n",
         "test_map_inference.py",
     ),
     Mutant(
         "map_inference.py",
-        "per_start[-1].argmin(axis=0)",
-        "per_start[-1].argmax(axis=0)",
+        "np.inf).argmin(axis=0)",
+        "-np.inf).argmax(axis=0)",
         "test_map_inference.py",
     ),
     # -- training
