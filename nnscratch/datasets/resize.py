@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnscratch.array_checks import check_arrays
+
 Array = np.ndarray
 
 FEW = 256  # images at a time
@@ -54,9 +56,15 @@ def resize(x: Array, size: int) -> Array:
     Raises
     ------
     ValueError
-        If ``size`` is not a whole number of at least 1.
+        If ``size`` is not a whole number of at least 1, or ``x`` is empty or not finite or has
+        other axes.
+    TypeError
+        If ``x`` is no array of floats; differences of bytes would wrap round.
     """
     check_size(size)
+    check_arrays("resize", x=(x, "N H W C"))
+    if x.dtype.kind != "f":
+        raise TypeError(f"resize: x is of {x.dtype}, which holds no values between; divide by 255.")
     y = np.empty((len(x), size, size, x.shape[3]), x.dtype)
     # A few images at a time: what is computed in between then stays in the processor's cache.
     for start in range(0, len(x), FEW):

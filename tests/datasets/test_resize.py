@@ -76,3 +76,17 @@ def test_mnist_in_other_sizes():
     assert large.source == small.source
     np.testing.assert_array_equal(large.x_test, resize(small.x_test, 32))
     assert datasets.mnist(size=1, data="embedded").x_test.shape == (1000, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "words"),
+    [
+        (np.full((1, 2, 2, 1), 200, np.uint8), TypeError, "x is of uint8, which .* divide by 255"),
+        (np.ones((2, 2, 1)), ValueError, r"it must be \(N, H, W, C\)"),
+        (np.ones((0, 2, 2, 1)), ValueError, "holds nothing"),
+        (np.full((1, 2, 2, 1), np.nan), ValueError, "holds NaN or infinity"),
+    ],
+)
+def test_what_cannot_be_resized(x, error, words):
+    with pytest.raises(error, match=f"resize: .*{words}"):
+        resize(x, 4)
