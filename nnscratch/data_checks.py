@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 import zlib
 from collections.abc import Callable, Iterator
 
@@ -17,6 +18,11 @@ def check_data(
     what: str, model: Layer, x: Array, target: Array, loss: Loss, batch_size: int
 ) -> None:
     """Raise now what would otherwise be raised, or go unnoticed, in the middle of training."""
+    if not callable(loss):
+        raise TypeError(
+            f"loss is {loss!r}; it must be a function (output, target) -> (value, gradient), such "
+            "as nnscratch.losses.mse."
+        )
     for name, array in (("x", x), ("target", target)):
         check_samples(f"the {what} data's {name}", array)
     if len(x) != len(target):
@@ -31,8 +37,17 @@ def check_data(
         try:
             loss(np.zeros((len(part), *model.built_shape), model.dtype), part)
         except (ValueError, TypeError) as error:
+            if _raised_by_numba(error):
+                raise
             where = f"the {what} targets {batch.start} to {batch.start + len(part) - 1}"
-            raise type(error)(f"{where} do not suit the loss: {error}") from error
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{where} do not suit the loss: {error}") from error
+
+
+def _raised_by_numba(error: Exception) -> bool:
+    """Whether it says that compiled code cannot run here, which is not due to any targets."""
+    *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
+    return str(innermost.f_globals.get("__name__")).partition(".")[0] == "numba"
 
 
 def check_samples(what: str, array: Array) -> None:

@@ -15,11 +15,41 @@ import numpy as np
 from nnscratch.data_checks import Loss
 from nnscratch.layers.base import Array, Composite, Layer
 
+LARGE = 30.0  # numbers of about 1 are what initial weights and learning rates are made for
+
 
 def all_finite(*arrays: Array) -> bool:
-    """Whether no number is NaN or infinite, at the cost of a sum."""
+    """Whether no number is NaN or infinite, at the cost of a sum.
+
+    A sum that is not finite may be that of large numbers, so then all are looked at.
+    """
     with np.errstate(all="ignore"):
-        return all(np.isfinite(array.sum()) for array in arrays)
+        return all(np.isfinite(array.sum()) or np.isfinite(array).all() for array in arrays)
+
+
+def advice(steps: int, **arrays: Array) -> str:
+    """What to do about numbers that are not finite.
+
+    Parameters
+    ----------
+    steps : int
+        How many were taken before.
+    **arrays : arrays
+        What the model was trained with, by name.
+    """
+    for name, array in arrays.items():
+        low, high = float(array.min()), float(array.max())
+        if array.dtype.kind == "f" and max(-low, high) > LARGE:
+            return (
+                f"{name} runs from {low:g} to {high:g}, and numbers of about 1 are wanted: divide "
+                "pixels by 255, or subtract the mean and divide by the standard deviation"
+            )
+    if steps == 0:
+        return (
+            "no step was taken yet, so the learning rate has no part in it: look at the initial "
+            "weights, the layers and the loss"
+        )
+    return "lower the learning rate"
 
 
 def first_not_finite(model: Layer, x: Array, target: Array, loss: Loss) -> str:

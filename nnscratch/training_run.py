@@ -19,7 +19,7 @@ from nnscratch.checkpoint import (
     previous,
     save_checkpoint,
 )
-from nnscratch.divergence import first_not_finite
+from nnscratch.divergence import advice, first_not_finite
 from nnscratch.layers.base import Array, Layer
 from nnscratch.optimizers import Optimizer
 from nnscratch.run_settings import differences
@@ -83,11 +83,14 @@ class Run:
 
         With a ``step``, its batch, targets and loss, it says which layer they come from.
         """
+        arrays = {}
         if step:
             what = f"{what}, {first_not_finite(self.model, *step)},"
+            arrays = {"x": step[0], "the target": step[1]}
+        steps = self.optimizer.steps
         return FloatingPointError(
-            f"{what} in epoch {len(self.history.loss) + 1}, after step {self.optimizer.steps}; "
-            "lower the learning rate. The latest checkpoint, if one was asked for, is from the "
+            f"{what} in epoch {len(self.history.loss) + 1}, after step {steps}; "
+            f"{advice(steps, **arrays)}. The latest checkpoint, if one was asked for, is from the "
             "end of the epoch before."
         )
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from nnscratch.divergence import all_finite, first_not_finite, leaves
-from nnscratch.layers import Conv2D, Dense, Flatten, Layer, MaxPooling2D, ReLU, Sequential
+from nnscratch.divergence import advice, all_finite, first_not_finite, leaves
+from nnscratch.layers import Conv2D, Dense, Flatten, Layer, MaxPooling2D, ReLU, Reshape, Sequential
 from nnscratch.losses import mse
-from nnscratch.models import Autoencoder, UNet
+from nnscratch.models import VAE, Autoencoder, NegativeELBO, UNet
 from nnscratch.optimizers import SGD
 from nnscratch.training import fit
 
@@ -124,3 +124,48 @@ def test_last_good_checkpoint_is_kept(tmp_path):
     train(same, epochs=3)
     for key, parameter in net.params.items():
         np.testing.assert_array_equal(parameter, same.params[key])
+
+
+def pixels_vae():
+    encoder = Sequential([Flatten(), Dense(8), ReLU()], (4, 4, 1))
+    return VAE(encoder, 2, Sequential([Dense(16), Reshape((4, 4, 1))], (2,)))
+
+
+@pytest.mark.parametrize(
+    ("scale", "shift", "said"),
+    [
+        (255, 0, r"x runs from \d[.\d]* to 2\d\d.*divide pixels by 255"),
+        (-255, 0, r"x runs from -2\d\d.* to -.*divide pixels by 255"),
+        (1, 1e4, r"x runs from 10000\S* to 10001.*subtract the mean"),
+    ],
+)
+def test_pixels_of_bytes_are_named_and_not_the_learning_rate(scale, shift, said):
+    net = pixels_vae()
+    net.logvar_head.params["W"] *= 100  # as a deeper encoder would
+    images = np.float32(scale) * x + np.float32(shift)
+    with pytest.raises(FloatingPointError, match=said) as raised:
+        fit(net, images, images, loss=NegativeELBO(net), optimizer=SGD(1e3), epochs=99,
+            batch_size=4, progress=False)  # fmt: skip
+    assert "learning rate" not in str(raised.value)
+
+
+def test_what_to_do_is_said_of_what_was_seen():
+    large, small = np.float32([-1, 31]), np.float32([-30, 30])
+    assert advice(3, x=small, target=small) == "lower the learning rate"
+    assert advice(3, x=small, target=large).startswith("target runs from -1 to 31, and")
+    assert advice(3, labels=np.array([0, 99])) == "lower the learning rate"
+    assert advice(0, x=small).startswith("no step was taken yet")
+
+
+def test_before_the_first_step_the_learning_rate_is_not_blamed():
+    net = model()
+    net.params["5.dense.W"][0, 0] = np.nan
+    with pytest.raises(FloatingPointError, match="after step 0; no step was taken yet"):
+        train(net)
+
+
+def test_large_numbers_whose_sum_overflows_are_finite():
+    assert all_finite(np.full(9, 3e38, np.float32))
+    assert not all_finite(np.float32([3e38, 3e38, np.inf]))
+    assert not all_finite(np.float32([np.inf, -np.inf]))
+    assert not all_finite(np.float32([1, np.nan]))

@@ -414,3 +414,30 @@ def test_the_bar_begins_where_a_resumed_run_does_and_shows_the_mean_loss(tmp_pat
     assert [(bar.n, bar.total) for bar in bars] == [(20, 20), (30, 30)]
     assert bars[1].shown[-1] == f"loss {history.loss[-1]:.4g}"
     assert len(bars[1].shown) == 3
+
+
+@pytest.mark.parametrize("loss", ["mse", None, 3])
+def test_a_loss_that_is_no_function_is_named(loss):
+    with pytest.raises(TypeError, match=f"loss is {loss!r}; it must be a function .*losses.mse"):
+        train(make_model(), X, TARGET, loss=loss)
+
+
+def test_what_numba_cannot_do_here_is_not_said_of_the_targets():
+    """Such as a threading layer that is missing."""
+    words = "raise ValueError('No threading layer could be loaded.')"
+    namespace = {"__name__": "numba.np.ufunc.parallel"}
+    exec(f"def launch():\n    {words}", namespace)
+
+    def loss(y, target):
+        namespace["launch"]()
+
+    with pytest.raises(ValueError, match=r"^No threading layer could be loaded\.$"):
+        train(make_model(), X, TARGET, loss=loss)
+
+
+def test_an_error_of_the_loss_keeps_its_words_whatever_its_kind():
+    def loss(y, target):
+        b"\xff".decode()
+
+    with pytest.raises(ValueError, match="training targets 0 to 3 do not suit the loss: 'utf-8'"):
+        train(make_model(), X, TARGET, loss=loss)
