@@ -105,8 +105,8 @@ def fit(
     check_data("training", model, x, target, loss, batch_size)
     if validation is not None:
         check_data("validation", model, *validation, loss, batch_size)
-    asked_for = {"data": (x, target), "validation": validation, "loss": loss}
-    asked_for |= {"optimizer": optimizer, "batch_size": batch_size, "seed": seed}
+    asked_for: dict[str, object] = {"data": (x, target), "validation": validation}
+    asked_for |= {"loss": loss, "optimizer": optimizer, "batch_size": batch_size, "seed": seed}
     asked_for |= {"patience": patience, "renew": renew, "measure": measure}
     asked_for["frozen"] = sorted(getattr(model.params, "frozen", ()))
     run = Run(model, optimizer, epochs, {name: describe(v) for name, v in asked_for.items()})

@@ -2,6 +2,7 @@
 
 import copy
 import io
+import os
 import tracemalloc
 import zipfile
 from functools import partial
@@ -198,6 +199,16 @@ def test_a_failed_write_keeps_the_old_file(path, saved, monkeypatch, name, error
         save_checkpoint(path, make_model())
     assert path.read_bytes() == old
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_the_file_is_on_the_disk_before_it_has_its_name(path, monkeypatch):
+    """Or a power cut leaves an empty file under the final name."""
+    done = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr("os.fsync", lambda number: (done.append("flushed"), fsync(number)))
+    monkeypatch.setattr("os.replace", lambda a, b: (done.append("renamed"), replace(a, b)))
+    save_checkpoint(path, make_model())
+    assert done == ["flushed", "renamed"]
 
 
 def run(epochs, path=None, loss=mse, optimizer=None, model=None, **changes):

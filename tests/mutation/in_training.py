@@ -117,21 +117,15 @@ MUTANTS = [
     ),
     Mutant(
         "training.py",
-        "total += value * len(batch)",
-        "total += value * batch_size",
+        "float(value) * len(batch), done",
+        "float(value) * len(batches[0]), done",
         "test_training.py",
     ),
     Mutant(
         "training.py",
-        "order = run.rng.permutation(len(x))",
-        "order = np.arange(len(x))",
+        ".permutation(len(x))",
+        ".integers(0, len(x), len(x))",
         "test_training.py",
-    ),
-    Mutant(
-        "training_run.py",
-        "        self.rng.bit_generator.state = json",
-        "        _ = json",
-        "test_checkpoint.py",
     ),
     Mutant("training_run.py", "self.best[key]", "array", "test_training.py"),
     Mutant(
@@ -140,7 +134,12 @@ MUTANTS = [
         "model.forward(x[batch], True) for",
         "test_training.py",
     ),
-    Mutant("checkpoint.py", "optimizer.state = groups", "_ = groups", "test_checkpoint.py"),
+    Mutant(
+        "optimizers.py",
+        "self.state, self._params = state, dict(params)",
+        "self._params = dict(params)",
+        "test_checkpoint.py",
+    ),
     Mutant(
         "checkpoint.py",
         '("state", model.state)):\n        for',
