@@ -69,8 +69,8 @@ def check_moment(name: str, moment: Array | None, p: Array) -> Array:
     if moment is None or moment.shape != p.shape or moment.dtype != p.dtype:
         there = "is missing" if moment is None else f"is {moment.dtype} {moment.shape}"
         raise ValueError(
-            f"the optimiser's {name} {there}, but the parameter is {p.dtype} {p.shape}. After "
-            "thawing a layer, and for another model, make a new optimiser."
+            f"the optimiser's {name} {there}, but the parameter is {p.dtype} {p.shape}. "
+            "Make a new optimiser for another model."
         )
     return moment
 

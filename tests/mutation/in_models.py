@@ -48,7 +48,7 @@ MUTANTS = [
     # -- weights of other frameworks
     Mutant("layers/foreign.py", "W.transpose(2, 3, 1, 0)", "W.transpose(3, 2, 1, 0)", FOREIGN),
     Mutant("layers/foreign.py", "    W = W.T\n", "", FOREIGN),
-    Mutant("layers/foreign.py", ".reshape(C, H, Wd)", ".reshape(C, Wd, H)", FOREIGN),
+    Mutant("layers/foreign.py", ".transpose(1, 2, 0)", ".transpose(2, 1, 0)", FOREIGN),
     Mutant("layers/foreign.py", "b = b[order] if", "b = b if", FOREIGN),
     Mutant(
         "layers/foreign.py",
