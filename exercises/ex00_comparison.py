@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -26,6 +25,7 @@ from exercises.ex00_training import (
     right_nets,
 )
 from nnscratch.plotting import label_losses, new_figure
+from nnscratch.randomness import stream
 
 HOW_TO_READ = (
     "Loss on test images while the net of the first picture learns to read digits: grey, right "
@@ -82,7 +82,7 @@ def look_at(settings: Settings, network: Network, mistake: Mistake) -> None:
 
 def hidden_mistake(number: int) -> Mistake:
     """One of them for each number; neighbouring numbers hide different ones."""
-    order = np.random.default_rng(0).permutation(len(MISTAKES))
+    order = stream(0, "hidden mistakes").permutation(len(MISTAKES))
     return list(MISTAKES.values())[order[number % len(MISTAKES)]]
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import nnscratch
 from exercises.common import Settings
 from nnscratch.layers import Layer
+from nnscratch.run_settings import layer_settings
 
 TRAINING = ("layers/__init__.py", "models/__init__.py", "optimizers.py", "training.py")
 SAYS_ONLY = {"files.py", "progress.py"}  # what these do changes no number
@@ -62,14 +63,10 @@ class Fingerprint:
             self._object(value)
 
     def add_layer(self, layer: Layer) -> None:
-        """Its class and its public settings, which say what its weights (added as well) do not."""
-        changed_by_a_pass = ("cache", "batch_size", "params", "grads", "state", "parts")
+        """Its class and its settings, which say what its weights (added as well) do not."""
         self._words(type(layer).__qualname__)
-        for key, value in sorted(vars(layer).items()):
-            plain = isinstance(value, bool | int | float | str | tuple | np.random.Generator)
-            if plain and not key.startswith("_") and key not in changed_by_a_pass:
-                self._words(key)
-                self.add(value)
+        self.add(layer_settings(layer))
+        self.add({k: v for k, v in vars(layer).items() if isinstance(v, np.random.Generator)})
 
     def _words(self, *words: object) -> None:
         self.sha.update(repr([str(word) for word in words]).encode())

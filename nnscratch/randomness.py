@@ -61,7 +61,7 @@ def _whole_numbers(seed: int | Sequence[int]) -> tuple[int, ...]:
 
 def position(rng: np.random.Generator) -> str:
     """Where in its stream a generator is: which numbers will come out of it next."""
-    return str(rng.bit_generator.state)
+    return hashlib.sha256(str(rng.bit_generator.state).encode()).hexdigest()[:12]
 
 
 def check_independent(layers: Iterable[Layer]) -> None:

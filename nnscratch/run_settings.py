@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from nnscratch.data_checks import checksum_of
+from nnscratch.divergence import leaves
 from nnscratch.layers.base import Layer
 from nnscratch.optimizers import Optimizer
 
@@ -73,6 +74,27 @@ def describe(value: Any, depth: int = DEPTH) -> str:
     if hasattr(value, "__dict__") and not isinstance(value, type):
         return call(type(value).__qualname__, vars(value))
     return getattr(value, "__qualname__", type(value).__qualname__)
+
+
+def describe_layers(model: Layer) -> dict[str, str]:
+    """Every layer that is not made of others, by its name, with its settings."""
+    found = {}
+    for name, layer in leaves(model):
+        settings = ", ".join(f"{key}={value!r}" for key, value in layer_settings(layer).items())
+        found[name] = f"{type(layer).__qualname__}({settings})"
+    return found
+
+
+def layer_settings(layer: Layer) -> dict[str, Any]:
+    """What a layer was made with, which its weights do not tell: plain public attributes."""
+    of_a_pass = ("batch_size", "cache", "drawn_at", "place")
+    return {
+        key: value
+        for key, value in sorted(vars(layer).items())
+        if isinstance(value, bool | int | float | str | tuple)
+        and not key.startswith("_")
+        and key not in of_a_pass
+    }
 
 
 def differences(there: dict[str, str], here: dict[str, str]) -> str:

@@ -13,13 +13,13 @@ from nnscratch.data_checks import Loss, check_data, check_samples, slices
 from nnscratch.divergence import all_finite
 from nnscratch.files import check_writable
 from nnscratch.kernels.buffers import one_call
-from nnscratch.layers.base import Layer
+from nnscratch.layers.base import Layer, all_parts
 from nnscratch.layers.fusion import parameter_gradients_only
 from nnscratch.layers.geometry import check_count
 from nnscratch.optimizers import Optimizer
 from nnscratch.progress import progress_bar
 from nnscratch.randomness import stream
-from nnscratch.run_settings import describe
+from nnscratch.run_settings import describe, describe_layers
 from nnscratch.training_run import History, Run
 
 Array = np.ndarray
@@ -109,7 +109,11 @@ def fit(
     asked_for |= {"loss": loss, "optimizer": optimizer, "batch_size": batch_size, "seed": seed}
     asked_for |= {"patience": patience, "renew": renew, "measure": measure}
     asked_for["frozen"] = sorted(getattr(model.params, "frozen", ()))
-    run = Run(model, optimizer, epochs, {name: describe(v) for name, v in asked_for.items()})
+    asked_for["start of the weights"] = [
+        layer.drawn_at for layer in all_parts(model) if layer.drawn_at
+    ]
+    settings = {name: describe(value) for name, value in asked_for.items()}
+    run = Run(model, optimizer, epochs, settings | describe_layers(model))
     if checkpoint is not None:
         check_writable(Path(checkpoint).parent)
         if Path(checkpoint).exists():

@@ -16,7 +16,7 @@ from nnscratch.checkpoint import (
     previous,
     save_checkpoint,
 )
-from nnscratch.layers import BatchNormalization, Dense, Sequential, Tanh
+from nnscratch.layers import BatchNormalization, Dense, Dropout, ReLU, Sequential, Tanh
 from nnscratch.losses import mse
 from nnscratch.models import VAE, Autoencoder, NegativeELBO
 from nnscratch.optimizers import SGD, Adam, cosine_decay
@@ -389,6 +389,34 @@ def test_another_weight_of_the_divergence_is_another_run(path, weights):
     train(weights[0])
     with pytest.raises(ValueError, match=f"loss was .*kl_weight={weights[0]}.* is now .*kl_weight"):
         train(weights[1])
+
+
+OTHER_LAYERS = {
+    "activation": (lambda: ReLU(), Tanh, r"1.relu was ReLU\(.* and is now unknown"),
+    "rate": (lambda: Dropout(0.2), lambda: Dropout(0.3), "rate=0.2.* is now .*rate=0.3"),
+    "momentum": (
+        lambda: BatchNormalization(momentum=0.5),
+        lambda: BatchNormalization(momentum=0.6),
+        "momentum=0.5.* is now .*momentum=0.6",
+    ),
+}
+
+
+@pytest.mark.parametrize(("first", "second", "words"), OTHER_LAYERS.values(), ids=OTHER_LAYERS)
+def test_layers_that_differ_but_not_in_their_weights_are_another_run(path, first, second, words):
+    def model(layer):
+        return Sequential([Dense(4), layer, Dense(1)], (2,))
+
+    run(1, path, model=model(first()))
+    with pytest.raises(ValueError, match=words):
+        run(2, path, model=model(second()))
+
+
+def test_another_start_is_another_run(path):
+    run(1, path, model=Sequential([Dense(1)], (2,), seed=0))
+    run(2, path, model=Sequential([Dense(1)], (2,), seed=0))
+    with pytest.raises(ValueError, match=r"start of the weights was .* and is now"):
+        run(3, path, model=Sequential([Dense(1)], (2,), seed=1))
 
 
 def test_what_a_function_writes_into_is_no_setting(path):

@@ -124,7 +124,7 @@ def map_objective() -> tuple[Callable[..., Any], str, list[Array]]:
     problem = _Problem(decoder, x, z[np.newaxis], 0.7, mask)
 
     def function(z: Array) -> tuple[Any, Array]:
-        values, dz = problem.value_and_gradient(z)
+        values, dz = problem.value_and_gradient(z, np.arange(len(z)))
         return values.sum(), dz
 
     return function, "4x4x1, masked, beta=0.7", [z]
