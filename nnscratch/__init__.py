@@ -1,7 +1,8 @@
 """nnscratch: neural networks from scratch in plain NumPy, to be read.
 
-Start with `nnscratch.layers.dense`, then `nnscratch.layers.base` and
-`nnscratch.layers.convolution`; `nnscratch.gradcheck` tells you what you broke.
+Start with `nnscratch.layers.dense`, then `nnscratch.layers.base`,
+`nnscratch.layers.sequential` and `nnscratch.layers.convolution`; `nnscratch.gradcheck` tells you
+what you broke.
 """
 
 from nnscratch import (

@@ -6,7 +6,8 @@ import copy
 
 import numpy as np
 
-from nnscratch.layers.base import Composite, Layer, Sequential
+from nnscratch.layers.base import Composite, Layer
+from nnscratch.layers.sequential import Sequential
 
 
 def print_summary(model: Sequential) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nnscratch.layers.base import Array, Composite, Sequential, Shape, all_parts
+from nnscratch.layers.base import Array, Composite, Shape, all_parts
+from nnscratch.layers.sequential import Sequential
 from nnscratch.randomness import check_independent
 
 

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from nnscratch.layers.activations import ReLU
-from nnscratch.layers.base import Array, Composite, Layer, Sequential, Shape
+from nnscratch.layers.base import Array, Composite, Layer, Shape
 from nnscratch.layers.convolution import Conv2D, Conv2DTranspose
 from nnscratch.layers.geometry import check_shape
 from nnscratch.layers.normalization import BatchNormalization
 from nnscratch.layers.pooling import MaxPooling2D
+from nnscratch.layers.sequential import Sequential
 from nnscratch.layers.summary import print_summary
 from nnscratch.randomness import stream
 

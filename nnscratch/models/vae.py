@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from nnscratch.kernels.buffers import one_call
-from nnscratch.layers.base import Array, Composite, Layer, Sequential, Shape, all_parts
+from nnscratch.layers.base import Array, Composite, Layer, Shape, all_parts
 from nnscratch.layers.dense import Dense
 from nnscratch.layers.geometry import check_count
 from nnscratch.layers.sampling import GaussianSampling
+from nnscratch.layers.sequential import Sequential
 from nnscratch.randomness import check_independent, stream
 
 

@@ -45,8 +45,8 @@ MUTANTS = [
         CHECKS,
     ),
     Mutant("layers/base.py", "            part.place = place\n", "            pass\n", CHECKS),
-    Mutant("layers/base.py", "(y, (x, *others))", "(y, (x,))", OUTPUTS),
-    Mutant("layers/base.py", "(y, (x, *others))", "(y, others)", OUTPUTS),
+    Mutant("layers/sequential.py", "(y, (x, *others))", "(y, (x,))", OUTPUTS),
+    Mutant("layers/sequential.py", "(y, (x, *others))", "(y, others)", OUTPUTS),
     Mutant(
         "layers/activations.py",
         "y = np.tanh(x)\n        self.cache = (y.copy(),)",

@@ -173,7 +173,12 @@ MUTANTS = [
         "",
         "test_memory.py",
     ),
-    Mutant("layers/base.py", "            step.forget()\n", "            pass\n", "test_memory.py"),
+    Mutant(
+        "layers/sequential.py",
+        "            step.forget()\n",
+        "            pass\n",
+        "test_memory.py",
+    ),
     Mutant("map_inference.py", "    decoder.forget()\n", "", "test_memory.py"),
     Mutant(
         "exercises/common.py",

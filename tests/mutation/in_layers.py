@@ -91,7 +91,7 @@ MUTANTS = [
         LAYERS,
     ),
     Mutant(
-        "layers/base.py",
+        "layers/sequential.py",
         "        for layer in reversed(self._steps):\n",
         "        for layer in self._steps:\n",
         "layers/test_base.py",

@@ -14,10 +14,16 @@ MUTANTS = [
     ),
     Mutant("randomness.py", "min(numbers) >= 0", "min(numbers) >= -1", RANDOM),
     Mutant(
-        "layers/base.py", ', "weights", check_shape(input_shape), kept)', ', "weights")', RANDOM
+        "layers/sequential.py",
+        ', "weights", check_shape(input_shape), kept)',
+        ', "weights")',
+        RANDOM,
     ),
     Mutant(
-        "layers/base.py", "check_shape(input_shape), kept)", "check_shape(input_shape))", RANDOM
+        "layers/sequential.py",
+        "check_shape(input_shape), kept)",
+        "check_shape(input_shape))",
+        RANDOM,
     ),
     Mutant(
         "layers/base.py",
