@@ -62,7 +62,7 @@ def minimize_rows(
         new_z = z[active] + t[active, None] * direction[active]
         new, new_g = function(new_z, active)
         slope = (g[active] * direction[active]).sum(axis=1)
-        good = np.isfinite(new) & np.isfinite(new_g).all(axis=1)
+        good = np.isfinite(new_g).all(axis=1)
         good &= new <= values[active] + ENOUGH * t[active] * slope
         short = active[~good]
         # the minimum of the parabola through both values and the slope, but not too far away
