@@ -117,7 +117,7 @@ def test_the_same_layer_twice_inside():
         Sequential([dense, Sequential([dense], (4,))], (4,))
 
 
-@pytest.mark.parametrize("layers", [[ReLU], ["relu"], [np.tanh], [Dense(3), None]], ids=str)
+@pytest.mark.parametrize("layers", [[ReLU], ["relu"], [np.tanh], [Dense(3), None]], ids=range(4))
 def test_things_that_are_no_layers(layers):
     with pytest.raises(TypeError, match=r"layers\[\d\] is .*a Layer"):
         Sequential(layers, (4,))
