@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from operator import is_
 
 import numpy as np
 
@@ -11,9 +12,11 @@ Array = np.ndarray
 Arrays = Mapping[str, Array]
 
 
-def without_frozen(params: Arrays) -> dict[str, Array]:
+def without_frozen(params: Arrays) -> Arrays:
     """The parameters that steps move: all but those of layers that are not ``trainable``."""
     frozen = getattr(params, "frozen", ())
+    if not frozen:
+        return params
     return {key: p for key, p in params.items() if key not in frozen}
 
 
@@ -46,9 +49,16 @@ def check_gradients(params: Arrays, grads: Arrays) -> None:
             raise ValueError(f"{key} is read-only, but steps change it in place; give a copy.")
 
 
+def same_arrays(a: Arrays, b: Arrays) -> bool:
+    """Whether both hold the very same arrays by the same names, in any order."""
+    if list(a) == list(b):
+        return all(map(is_, a.values(), b.values()))
+    return a.keys() == b.keys() and all(a[key] is array for key, array in b.items())
+
+
 def check_same_arrays(who: str, steps: int, own: Arrays, params: Arrays) -> None:
     """Raise a ValueError if ``own``, unless it is empty, are not the very arrays of ``params``."""
-    if not own or (own.keys() == params.keys() and all(own[key] is p for key, p in params.items())):
+    if not own or same_arrays(own, params):
         return
     other = [key for key, p in params.items() if own.get(key) is not p]
     why = f"{other[0]} is not the array that it moved" if other else "some of its own are missing"

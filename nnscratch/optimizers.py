@@ -23,6 +23,7 @@ from nnscratch.optimizer_checks import (
     check_positive,
     check_same_arrays,
     check_state,
+    same_arrays,
     without_frozen,
 )
 
@@ -144,6 +145,7 @@ class Optimizer:
         self.learning_rate, self.global_clipnorm = learning_rate, global_clipnorm
         self.state: dict[str, Array] = {"steps": np.zeros(1, np.int64)}
         self._params: dict[str, Array] = {}  # held, so that no other array can take their place
+        self._left: dict[str, Array] = {}  # the arrays of `state` as the latest step left them
 
     @property
     def steps(self) -> int:
@@ -153,7 +155,8 @@ class Optimizer:
     @property
     def settings(self) -> dict[str, Any]:
         """All that was chosen when this optimiser was made, by name."""
-        return {k: v for k, v in vars(self).items() if k not in ("state", "moments", "_params")}
+        kept = ("state", "moments", "_params", "_left")
+        return {k: v for k, v in vars(self).items() if k not in kept}
 
     def step(self, params: dict[str, Array], grads: dict[str, Array]) -> None:
         """Change every array of ``params`` in place, except those of frozen layers.
@@ -170,13 +173,15 @@ class Optimizer:
         moved = without_frozen(params)
         if self.global_clipnorm is not None:
             grads = clip_by_global_norm({key: grads[key] for key in moved}, self.global_clipnorm)
-        self._params = dict(params)
+        self._params = self._params or dict(params)
         self.state["steps"] += 1
-        for key, p in params.items():
-            if key in moved:
-                self.update(key, p, grads[key], rate)
-            for name in self.moments:  # frozen ones have theirs too, so that a thaw changes no keys
-                self.moment(f"{name}.{key}", p)
+        for key, p in moved.items():
+            self.update(key, p, grads[key], rate)
+        if not same_arrays(self._left, self.state):
+            for key, p in params.items():  # frozen ones too, so that a thaw changes no keys
+                for name in self.moments:
+                    self.moment(f"{name}.{key}", p)
+            self._left = dict(self.state)
 
     def update(self, key: str, p: Array, g: Array, rate: float) -> None:
         """Change one parameter ``p`` in place, ``g`` being its gradient."""
@@ -196,7 +201,9 @@ class Optimizer:
         check_same_arrays(f"this {type(self).__name__}", self.steps, self._params, params)
         if not self._params:
             self.check_state(self.state, params)
-        for moment in self.moments if self.steps else ():
+        if not self.steps or same_arrays(self._left, self.state):
+            return
+        for moment in self.moments:
             for key, p in without_frozen(params).items():
                 check_moment(f"{moment}.{key}", self.state.get(f"{moment}.{key}"), p)
 

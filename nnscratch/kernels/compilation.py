@@ -18,7 +18,6 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +112,12 @@ def parallel(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def launched(*arguments: Any) -> Any:
-        with _turn():
-            return kernel(*arguments)
+        # Numba ends a process in which two Python threads start a parallel kernel at the same time,
+        # if its threads are of the kind "workqueue".
+        if _threads_take_turns():
+            with _one_by_one:
+                return kernel(*arguments)
+        return kernel(*arguments)
 
     return launched
 
@@ -138,22 +141,12 @@ def num_threads() -> int:
 
 
 _one_by_one = threading.Lock()
-_anyhow: AbstractContextManager[None] = nullcontext()
 
 
 @functools.cache
 def _threads_take_turns() -> bool:
     num_threads()
     return numba.threading_layer() == "workqueue"
-
-
-def _turn() -> AbstractContextManager[Any]:
-    """For as long as a parallel kernel runs.
-
-    Numba ends a process in which two Python threads start one at the same time, if its threads are
-    of the kind "workqueue".
-    """
-    return _one_by_one if _threads_take_turns() else _anyhow
 
 
 def _new_lock() -> None:

@@ -48,12 +48,12 @@ def check_kept(
     TypeError
         If one is no plain NumPy array, or of another dtype.
     """
-    if wanted and not isinstance(arrays, dict):
+    if not isinstance(arrays, dict):
         raise TypeError(f"{owner}: {group} is a {type(arrays).__name__}; it must be a dict.")
-    for key, (shape, dtype) in wanted.items():
+    for key, kind in wanted.items():
         array: Any = arrays.get(key)
-        if type(array) not in PLAIN or array.shape != shape or array.dtype != dtype:
-            _refuse(owner, f'{group}["{key}"]', array, shape, dtype)
+        if type(array) not in PLAIN or (array.shape, array.dtype) != kind:
+            _refuse(owner, f'{group}["{key}"]', array, *kind)
         if written and not array.flags.writeable:
             raise ValueError(
                 f'{owner}: {group}["{key}"] is read-only, but this pass writes into it; put a '
@@ -97,7 +97,7 @@ def check_given(
             f"{owner}: {what} is a {type(array).__name__}, {kind}. Wrap it with np.asarray."
         )
     exact = array.shape[:1] + wanted[1:] if wanted[0] == "N" else wanted
-    if array.ndim != len(wanted) or array.shape != exact:
+    if array.shape != exact or array.ndim != len(wanted):
         shape = "(" + ", ".join(map(str, wanted)) + ")"
         expected = f"the layer was built for {shape}, N being any batch size"
         raise ValueError(

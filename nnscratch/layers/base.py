@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from nnscratch.layers.array_checks import (
+    PLAIN,
     Wanted,
     check_disjoint,
     check_given,
@@ -65,7 +68,7 @@ class Layer:
         self.state: dict[str, Array] = {}
         self.cache: tuple[Any, ...] = ()
 
-    wanted: dict[str, Wanted] | None = None  # shapes and dtypes of params and state after build
+    wanted: Mapping[str, Wanted] = MappingProxyType({})  # of params and state, if any, after build
     place: str = ""  # in the model that was made of it last: "encoder.0.conv2d"
     trainable: bool = True
     drawn_at: str = ""  # the `position` of rng at build, if any random number was drawn
@@ -108,7 +111,8 @@ class Layer:
         self.params = {k: v.astype(self.dtype) for k, v in self.make_params(rng).items()}
         self.grads = {k: np.zeros_like(v) for k, v in self.params.items()}
         self.state = self.make_state(rng)
-        self.wanted = {"params": described(self.params), "state": described(self.state)}
+        groups = {"params": self.params, "state": self.state}
+        self.wanted = {group: described(arrays) for group, arrays in groups.items() if arrays}
         self.drawn_at = "" if position(rng) == start else start
         self.cache = ()
         return self.built_shape
@@ -155,26 +159,29 @@ class Layer:
                 f"{self.name}: forward before build. Call build(input_shape, rng, dtype) first, "
                 "or put the layer into a Sequential, which does."
             )
-        self.check_kept("params")
-        self.check_kept("state")
-        self.check_array("x", x, ("N", *self.input_shape))
+        for group in self.wanted:
+            self.check_kept(group)
+        if type(x) not in PLAIN or (x.shape[1:], x.dtype) != (self.input_shape, self.dtype):
+            self.check_array("x", x, ("N", *self.input_shape))
         self.batch_size = len(x)
 
     def check_gradient(self, dy: Array) -> None:
         """Raise a ValueError or TypeError unless ``dy`` and what is kept fit the latest forward."""
         if not self.cache:
             raise ValueError(f"{self.name}: backward before forward. Call forward(x) first.")
-        self.check_kept("params")
-        self.check_kept("grads", written=True)
+        if "params" in self.wanted:
+            self.check_kept("params")
+            self.check_kept("grads", written=True)
         self.check_array("dy", dy, (self.batch_size, *self.built_shape))
 
     def check_kept(self, group: str, written: bool = False) -> None:
         """Raise a ValueError or TypeError if an array of ``params``, ``grads`` or ``state`` was
         exchanged for another kind since build, or is read-only though it will be ``written``.
         """
-        wanted = self.wanted and self.wanted["params" if group == "grads" else group]
+        arrays = self._params if group == "params" else getattr(self, group)
+        wanted = self.wanted.get("params" if group == "grads" else group)
         if wanted:
-            check_kept(self.place or self.name, group, getattr(self, group), wanted, written)
+            check_kept(self.place or self.name, group, arrays, wanted, written)
 
     def check_array(self, what: str, array: Array, wanted: tuple[int | str, ...]) -> None:
         """Compare with ``wanted``, in which "N" stands for any batch size."""
@@ -213,14 +220,22 @@ class Composite(Layer):
             part.place = place
 
     def _gather(self, what: str) -> GatheredArrays:
-        gathered = GatheredArrays()
-        frozen: set[str] = set()
-        for name, part in self.parts.items():
-            own = getattr(part, what)
-            gathered.update({f"{name}.{key}": array for key, array in own.items()})
-            frozen.update(f"{name}.{key}" for key in getattr(own, "frozen", ()))
+        found: dict[str, Array] = {}
+        frozen: list[str] = []
+        self._collect(what, "", found, frozen)
+        gathered = GatheredArrays(found)
         gathered.frozen = frozenset(frozen)
         return gathered
+
+    def _collect(self, what: str, before: str, found: dict[str, Array], frozen: list[str]) -> None:
+        for name, part in self.parts.items():
+            if isinstance(part, Composite):
+                part._collect(what, f"{before}{name}.", found, frozen)
+                continue
+            own = getattr(part, what)
+            if own:
+                found.update({f"{before}{name}.{key}": array for key, array in own.items()})
+                frozen += [f"{before}{name}.{key}" for key in getattr(own, "frozen", ())]
 
     @property  # type: ignore[misc]
     def params(self) -> dict[str, Array]:

@@ -119,7 +119,8 @@ class Fused:
 
     def forward(self, x: Array, training: bool = False) -> Array:
         self.layers[0].check_input(x)
-        self.convolution.check_kept("params")
+        if self.layers[0] is not self.convolution:
+            self.convolution.check_kept("params")
         W, b = self.convolution.params["W"], self.convolution.params["b"]
         y, winner = _compiled().block_forward(self.block, x, W, b)
         self.cache = (x, y if self.block.rectified else None, winner)
@@ -131,8 +132,9 @@ class Fused:
 
     def backward(self, dy: Array) -> Array:
         self.layers[-1].check_gradient(dy)
-        self.convolution.check_kept("params")
-        self.convolution.check_kept("grads", written=True)
+        if self.layers[-1] is not self.convolution:
+            self.convolution.check_kept("params")
+            self.convolution.check_kept("grads", written=True)
         x, y, winner = self.cache
         W, grads = self.convolution.params["W"], self.convolution.grads
         dx, dW, db = _compiled().block_backward(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -105,8 +106,8 @@ class Sequential(Composite):
         for layer in self._steps:
             y = layer.forward(y, training)
         self.cache = (y.shape,)
-        others = (array for layer in self._steps for array in layer.cache)
-        if share_memory(y, (x, *others)):  # the caller may change y before backward
+        others = (array for layer in reversed(self._steps) for array in layer.cache)
+        if share_memory(y, chain(others, [x])):  # the caller may change y before backward
             kept, y = y, empty(y.shape, y.dtype)
             y[...] = kept
         return y
