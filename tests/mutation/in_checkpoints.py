@@ -53,7 +53,7 @@ MUTANTS = [
     Mutant(CHECKPOINT, "        optimizer.check_owner(model.params)\n", "        pass\n", RUNS),
     Mutant("files.py", "            os.fsync(file.fileno())", "            pass", RUNS),
     # -- whose an optimiser is
-    Mutant("optimizer_checks.py", "own[key] is p for", "own[key].shape == p.shape for",
+    Mutant("optimizer_checks.py", "return all(map(is_, a.values(), b.values()))", "return True",
            "test_optimizers.py"),
     Mutant("optimizers.py", "        self.check_owner(params)\n", "", "test_optimizers.py"),
     Mutant("optimizers.py", "for key in moved}, self", "for key in params}, self",

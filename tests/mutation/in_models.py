@@ -38,8 +38,8 @@ MUTANTS = [
     # -- freezing
     Mutant(
         "optimizers.py",
-        "            if key in moved:\n    ",
-        "            if True:\n    ",
+        "for key, p in moved.items():",
+        "for key, p in params.items():",
         FREEZING,
     ),
     Mutant(
