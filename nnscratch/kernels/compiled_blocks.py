@@ -7,6 +7,7 @@ window.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -39,28 +40,16 @@ class Block(NamedTuple):
     rectified: bool
     pooled: bool
 
-    def plans(self) -> tuple[Plan, Plan]:
-        """Forward, and back to the gradient of the image."""
-        if not self.transposed:
-            return plans(Geometry(*self[:6]))
-        if self.factors == (1, 1):  # the adjoint, with the same weights
-            adjoint = Geometry(self.output, self.image, self.kernel, self.strides, self.before)
-            return plans(adjoint)[::-1]
-        # with stride 1, the adjoint is the convolution with the taps in reverse order
-        top, left = (k - 1 - b for k, b in zip(self.kernel, self.before, strict=True))
-        return plans(
-            Geometry(self.image, self.output, self.kernel, (1, 1), (top, left), self.factors)
-        )
-
     def check(self, x: Array, W: Array, b: Array | None = None) -> None:
         """Raise a ValueError or TypeError unless the loops can run over these arrays."""
         if x.dtype not in LANES:
             raise TypeError(f"a convolution got {x.dtype} numbers; it takes float32 and float64.")
-        C, K = self.image[2], self.output[2]
-        check_fits("images", x, (len(x), *self.image), x.dtype)
-        check_fits("W", W, (*self.kernel, *((K, C) if self.transposed else (C, K))), x.dtype)
+        weights, bias = _parameter_shapes(self)
+        if x.shape[1:] != self.image:
+            check_fits("images", x, (len(x), *self.image), x.dtype)
+        check_fits("W", W, weights, x.dtype)
         if b is not None:
-            check_fits("b", b, (K,), x.dtype)
+            check_fits("b", b, bias, x.dtype)
 
     def check_outputs(self, samples: int, dtype: np.dtype, winner: Array, *outputs: Array) -> None:
         """The same for y and dy, and the winners of the pooling."""
@@ -88,10 +77,31 @@ class Block(NamedTuple):
         return dW if self.factors == (1, 1) else dW[::-1, ::-1]
 
 
+@lru_cache(maxsize=512)
+def _parameter_shapes(block: Block) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    C, K = block.image[2], block.output[2]
+    return (*block.kernel, *((K, C) if block.transposed else (C, K))), (K,)
+
+
+@lru_cache(maxsize=512)
+def block_plans(block: Block) -> tuple[Plan, Plan]:
+    """Forward, and back to the gradient of the image."""
+    if not block.transposed:
+        return plans(Geometry(*block[:6]))
+    if block.factors == (1, 1):  # the adjoint, with the same weights
+        adjoint = Geometry(block.output, block.image, block.kernel, block.strides, block.before)
+        return plans(adjoint)[::-1]
+    # with stride 1, the adjoint is the convolution with the taps in reverse order
+    top, left = (k - 1 - b for k, b in zip(block.kernel, block.before, strict=True))
+    return plans(
+        Geometry(block.image, block.output, block.kernel, (1, 1), (top, left), block.factors)
+    )
+
+
 def block_forward(block: Block, x: Array, W: Array, b: Array) -> tuple[Array, Array]:
     """The outputs y of the block, and the winners of its pooling (empty without)."""
     block.check(x, W, b)
-    there, _ = block.plans()
+    there, _ = block_plans(block)
     return forward(there, x, block.by_taps(W), b, block.rectified, block.pooled)
 
 
@@ -113,7 +123,7 @@ def block_backward(
     block.check(x, W)
     outputs = [dy] if y is None else [dy, y]
     block.check_outputs(len(x), x.dtype, winner, *outputs)
-    there, back = block.plans()
+    there, back = block_plans(block)
     taps = block.by_taps(W) if want_dx else None
     kept = x if want_dW else None
     if block.pooled and y is not None:

@@ -139,7 +139,8 @@ def adam(
     weight_decay: float,
     t: int,
 ) -> None:
-    g = g.astype(p.dtype, casting="same_kind", copy=False)
+    if g.dtype != p.dtype:
+        g = g.astype(p.dtype, casting="same_kind")
     check_alike(p, g, m, v)
     in_rows = p.flags.carray and m.flags.carray and v.flags.carray  # or reshape makes copies
     if not in_rows or p.dtype.char not in "fd":

@@ -121,8 +121,8 @@ class Fused:
         self.layers[0].check_input(x)
         if self.layers[0] is not self.convolution:
             self.convolution.check_kept("params")
-        W, b = self.convolution.params["W"], self.convolution.params["b"]
-        y, winner = _compiled().block_forward(self.block, x, W, b)
+        params = self.convolution.params
+        y, winner = _compiled().block_forward(self.block, x, params["W"], params["b"])
         self.cache = (x, y if self.block.rectified else None, winner)
         kept = {UpSampling2D: x.shape, ReLU: y, MaxPooling2D: winner}
         for layer in self.layers:  # what is known of the parts; it counts as what they keep

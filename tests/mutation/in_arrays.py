@@ -61,8 +61,8 @@ MUTANTS = [
     ),
     Mutant(
         "layers/fusion.py",
-        '            self.convolution.check_kept("params")\n        W, b',
-        "            pass\n        W, b",
+        '            self.convolution.check_kept("params")\n        params = ',
+        "            pass\n        params = ",
         CHECKS,
     ),
     Mutant(
