@@ -21,7 +21,7 @@ class Broken(Layer):
 
     def __init__(self, forward_from=None, backward_from=None):
         super().__init__()
-        self.forward_from, self.backward_from, self.passes = forward_from, backward_from, 0
+        self._forward_from, self._backward_from, self.passes = forward_from, backward_from, 0
 
     def output_shape(self, input_shape):
         return input_shape
@@ -30,11 +30,11 @@ class Broken(Layer):
         self.check_input(x)
         self.cache = (x.shape,)
         self.passes += training
-        late = self.forward_from is not None and self.passes >= self.forward_from
+        late = self._forward_from is not None and self.passes >= self._forward_from
         return x + np.float32(np.inf) if late else x
 
     def backward(self, dy):
-        late = self.backward_from is not None and self.passes >= self.backward_from
+        late = self._backward_from is not None and self.passes >= self._backward_from
         return dy * np.float32(np.nan) if late else dy
 
 

@@ -22,6 +22,7 @@ from nnscratch.layers.base import Composite
 from nnscratch.losses import mse
 from nnscratch.models import Autoencoder
 from nnscratch.optimizers import Adam
+from nnscratch.randomness import stream
 from nnscratch.training import fit
 from tests.kernels.agreement import many_cases
 from tests.layers.helpers import every_dtype, normal
@@ -222,9 +223,8 @@ def test_training_is_not_changed_by_it():
     """`fit` leaves out dL/dx; the parameters are those of a loop that does not."""
     model, other, loop, optimizer = autoencoder(), autoencoder(), autoencoder(), Adam(1e-2)
     fit(model, x, x, loss=mse, optimizer=Adam(1e-2), epochs=3, batch_size=5, progress=False)
-    rng = np.random.default_rng(0)
     for _ in range(3):
-        batch = x[rng.permutation(5)]
+        batch = x[stream(0, "shuffling", optimizer.steps).permutation(5)]
         loop.backward(mse(loop.forward(batch, training=True), batch)[1])
         optimizer.step(loop.params, loop.grads)
     equal(model.params.values(), loop.params.values())
