@@ -107,7 +107,8 @@ def fit(
         check_data("validation", model, *validation, loss, batch_size)
     asked_for: dict[str, object] = {"data": (x, target), "validation": validation}
     asked_for |= {"loss": loss, "optimizer": optimizer, "batch_size": batch_size, "seed": seed}
-    asked_for |= {"patience": patience, "renew": renew, "measure": measure}
+    asked_for |= {"patience": patience, "renew": renew}
+    asked_for["measure"] = getattr(measure, "__qualname__", measure)  # which changes no weight
     asked_for["frozen"] = sorted(getattr(model.params, "frozen", ()))
     asked_for["start of the weights"] = [
         layer.drawn_at for layer in all_parts(model) if layer.drawn_at

@@ -357,7 +357,7 @@ CHANGES = {
     "partial": ({"loss": partial(scaled, factor=1)}, {"loss": partial(scaled, factor=2)}, "=2"),
     "default": ({"loss": scaled}, {"loss": weighted(1)}, "loss was scaled .* is now weighted"),
     "renewal": ({"renew": renew}, {"renew": renew_otherwise}, "renew was renew .* is now renew_o"),
-    "measure": ({}, {"measure": dict}, "measure was None and is now dict"),
+    "measure": ({}, {"measure": dict}, "measure was None and is now .dict"),
     "validation added": ({}, WATCHED, "validation was None and is now "),
     "validation dropped": (WATCHED, {}, "validation was .* and is now None"),
     "validation data": (WATCHED, {"validation": make_data(7, seed=1)}, "validation was .* is now "),
