@@ -16,9 +16,7 @@ MUTANTS = [
         "np.log1p(np.exp(-logits))",
         "test_losses.py",
     ),
-    Mutant(
-        "losses.py", "x - x.max(axis=1, keepdims=True)", "x - 0", "test_losses.py"
-    ),
+    Mutant("losses.py", "x - x.max(axis=1, keepdims=True)", "x - 0", "test_losses.py"),
     Mutant(
         "losses.py",
         "dlogits[np.arange(N), labels] -= 1",
