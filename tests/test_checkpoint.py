@@ -16,6 +16,8 @@ from nnscratch.checkpoint import (
     previous,
     save_checkpoint,
 )
+from nnscratch.data_checks import checksum_of
+from nnscratch.files import written_whole
 from nnscratch.layers import BatchNormalization, Dense, Dropout, ReLU, Sequential, Tanh
 from nnscratch.losses import mse
 from nnscratch.models import VAE, Autoencoder, NegativeELBO
@@ -554,3 +556,31 @@ def test_best_weights_of_another_model_are_refused(path):
     with pytest.raises(ValueError, match=r"only the model has 0\.dense\.W"):
         load_checkpoint(path, model)
     assert_same_bits(arrays(model), before)
+
+
+def test_an_array_that_unpacks_to_more_than_the_file_has_is_refused(tmp_path):
+    path = tmp_path / "packed.npz"
+    np.savez_compressed(path, **{"params/0.dense.W": np.zeros(10**6, np.float32)})
+    with pytest.raises(DamagedCheckpointError, match="claims"):
+        load_checkpoint(path, Sequential([Dense(1)], (1,)))
+
+
+def test_default_of_a_named_argument_is_part_of_a_function():
+    def scaled(scale):
+        def loss(y, target, *, factor=scale):
+            return factor * mse(y, target)[0], y
+
+        return loss
+
+    assert describe(scaled(1.0)) == describe(scaled(1.0)) != describe(scaled(2.0))
+
+
+def test_checksum_of_several_arrays_is_of_all_of_them():
+    a, b = np.arange(3), np.arange(4)
+    assert checksum_of(a, b) != checksum_of(b) == checksum_of(b.copy())
+    assert checksum_of(a, b) != checksum_of(b, a)
+
+
+def test_an_error_before_anything_was_written_is_not_hidden(tmp_path):
+    with pytest.raises(KeyError, match="mine"), written_whole(tmp_path / "file"):
+        raise KeyError("mine")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize, rosen, rosen_der
 
+from nnscratch import lbfgs
 from nnscratch.lbfgs import minimize_rows
 
 
@@ -45,3 +46,9 @@ def test_trials_are_no_iterations(iterations):
     _, trace, converged = minimize_rows(rosenbrock, np.full((1, 2), [-1.2, 1.0]), iterations)
     assert len(trace) == iterations + 1
     assert not converged.any()
+
+
+def test_trials_are_counted_anew_after_every_step(monkeypatch):
+    monkeypatch.setattr(lbfgs, "TRIALS", 5)  # fewer than the whole way needs
+    z, _, _ = minimize_rows(rosenbrock, np.full((1, 2), [-1.2, 1.0]), 500)
+    np.testing.assert_allclose(z, 1, atol=1e-3)

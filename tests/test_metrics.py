@@ -135,6 +135,7 @@ def test_active_units_by_hand():
     assert active_units(mu) == 2
     assert active_units(mu + 1000) == 2
     assert active_units(mu, threshold=0.5) == 1
+    assert active_units(mu, threshold=0) == 3  # a latent that never moves is not active
 
 
 def test_confusion_by_hand():

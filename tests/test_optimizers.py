@@ -447,3 +447,12 @@ def test_moments_of_another_kind(wrong):
     with pytest.raises((ValueError, TypeError), match=r"optimiser's v\.W is "):
         optimizer.step({"W": p}, {"W": p.copy()})
     np.testing.assert_array_equal(p, before)
+
+
+def test_moments_of_frozen_layers_are_there_from_the_first_step():
+    model = Sequential([Dense(2), Dense(2)], (3,))
+    model.layers[0].trainable = False
+    optimizer = Adam()
+    stepped(optimizer, model, 1)
+    wanted = {f"{moment}.{key}" for moment in ("m", "v") for key in model.params}
+    assert optimizer.state.keys() == wanted | {"steps"}

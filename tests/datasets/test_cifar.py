@@ -107,3 +107,9 @@ def test_auto_with_an_unwritable_cache_is_not_found(tmp_path):
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(FileNotFoundError, match=r"no embedded subset.*cannot be written to"):
         datasets.cifar10()
+
+
+def test_labels_keep_no_records_in_memory(tmp_path):
+    path = tmp_path / "data_batch_1.bin"
+    path.write_bytes(bytes(cifar.RECORD))
+    assert cifar.read(path)[2].base is None
