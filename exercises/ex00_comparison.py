@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -18,19 +18,21 @@ from exercises.ex00_training import (
     BATCH,
     EVERY,
     RATE,
+    SEARCHED,
     Finding,
     Network,
     RightNets,
     examine,
-    right_nets,
+    right_of_nets,
 )
 from nnscratch.plotting import label_losses, new_figure
 from nnscratch.randomness import stream
 
 HOW_TO_READ = (
-    "Loss on test images while the net of the first picture learns to read digits: grey, right "
-    "nets from several starts; black, the right net that starts where the wrong one does; red, the "
-    "wrong one. Shaded: where 95 % of right nets end."
+    "Loss on test images while a net learns to read digits (that of the first picture, or a dense "
+    "net with the layer in question; for MAP, the objective while codes are searched for): grey, "
+    "right ones from several starts; black, the right one that starts where the wrong one does; "
+    "red, the wrong one. Shaded: where 95 % of right nets end."
 )
 NO_REPORT = "No counterpart in the reports."
 VERDICTS = {True: "tells", False: "does not tell", None: "no verdict"}
@@ -40,8 +42,9 @@ LOSSES = 0.3, 20.0  # what is shown of them
 def compare(settings: Settings, network: Network) -> None:
     """All mistakes, in one figure."""
     started = time.perf_counter()
-    right = right_nets(settings, network)
-    found = [examine(mistake, right) for mistake in MISTAKES.values()]
+    rights = right_of_nets(settings, network, list(MISTAKES.values()))
+    found = [examine(mistake, rights[mistake.net]) for mistake in MISTAKES.values()]
+    right = rights[None]
     page = Page(
         "ex00_mistakes",
         f"{len(MISTAKES)} classic mistakes: what the checker says, and what the loss curve tells",
@@ -49,17 +52,18 @@ def compare(settings: Settings, network: Network) -> None:
         f"layer alone, in float64, with {SAMPLES} random samples.",
         NO_REPORT,
         stamp(right),
-        {"right": numbers_of_right(right)} | {f.mistake.name: numbers(f, right) for f in found},
+        {"right": numbers_of_right(right)}
+        | {f.mistake.name: numbers(f, rights[f.mistake.net]) for f in found},
         answers(found, right),
     )
-    publish(settings, page, draw(found, right), started)
+    publish(settings, page, draw(found, rights), started)
 
 
 def look_at(settings: Settings, network: Network, mistake: Mistake) -> None:
     """One mistake: all that the checker says, and the loss with and without it."""
     started = time.perf_counter()
     print_wrapped(f"{mistake.name}: {mistake.sentence}\n")
-    right = right_nets(settings, network)
+    right = right_of_nets(settings, network, [mistake])[mistake.net]
     finding = examine(mistake, right)
     print(f"The gradient checker, part by part, with {SAMPLES} random samples:\n")
     for report in (*finding.diagnosis.parts, finding.diagnosis.whole):
@@ -77,7 +81,7 @@ def look_at(settings: Settings, network: Network, mistake: Mistake) -> None:
         stamp(right),
         {"right": numbers_of_right(right), mistake.name: numbers(finding, right)},
     )
-    publish(settings, page, draw([finding], right), started)
+    publish(settings, page, draw([finding], {mistake.net: right}), started)
 
 
 def hidden_mistake(number: int) -> Mistake:
@@ -90,7 +94,7 @@ def show_symptoms(settings: Settings, network: Network, number: int, answer: boo
     """What one sees of a mistake who does not know it; its name only on request."""
     started = time.perf_counter()
     mistake = hidden_mistake(number)
-    right = right_nets(settings, network)
+    right = right_of_nets(settings, network, [mistake])[mistake.net]
     finding = examine(mistake, right)
     print_wrapped(f"Mistake {number} is planted in the net, or in its loss. {stamp(right)}\n")
     print(f"  {'step':<8}{'right':<12}wrong")
@@ -160,6 +164,8 @@ def loss_change(finding: Finding, right: RightNets) -> float:
 
 def stamp(right: RightNets) -> str:
     """Data, training and seed."""
+    if right.epochs == 0:
+        return f"{right.data.source} · {SEARCHED} codes by gradient descent · seed {right.seed}"
     epochs = "1 epoch" if right.epochs == 1 else f"{right.epochs} epochs"
     return f"{right.data.source} · {epochs}, SGD {RATE:g}, batch {BATCH} · seed {right.seed}"
 
@@ -189,8 +195,8 @@ def answers(found: Sequence[Finding], right: RightNets) -> list[tuple[str, str]]
         (
             "Would the loss curve have told?",
             f"Of {len(told)} ({names(told)}). Not of {len(silent)}, whose loss ends as that of a "
-            f"right net may, between {low:.3f} and {high:.3f}, or below: {ends}; without a mistake "
-            f"{right.runs[0].losses[-1]:.3f}."
+            f"right net of its kind may, or below (for the first net, {low:.3f} to "
+            f"{high:.3f}): {ends}."
             if right.learned
             else f"Nothing can be said: {found[0].curve}. Train longer, without --quick.",
         ),
@@ -235,24 +241,25 @@ def numbers(finding: Finding, right: RightNets) -> dict[str, Any]:
 # ---------------------------------------------------------------- as a figure
 
 
-def draw(found: Sequence[Finding], right: RightNets) -> Figure:
+def draw(found: Sequence[Finding], rights: Mapping[Any, RightNets]) -> Figure:
     """A panel for each mistake."""
     if len(found) == 1:
         figure = new_figure(7.5, 5, found[0].mistake.sentence)
         axis = figure.subplots()
-        draw_one(axis, found[0], right, 120)
+        draw_one(axis, found[0], rights[found[0].mistake.net], 120)
         axis.legend(fontsize=8, loc="upper center")
         return figure
     title = f"{len(found)} mistakes: the loss with each, and what the checker says"
-    figure = new_figure(12, 10.5, title)
-    axes = figure.subplots(math.ceil((len(found) + 1) / 4), 4, sharey=True)
+    rows = math.ceil((len(found) + 1) / 4)
+    figure = new_figure(12, 3.4 * rows, title)
+    axes = figure.subplots(rows, 4)
     for axis, finding in zip(axes.flat, found, strict=False):
-        draw_one(axis, finding, right, 47)
-    for axis in axes[:, 1:].flat:
-        axis.set_ylabel("")
+        draw_one(axis, finding, rights[finding.mistake.net], 47)
     for axis in axes.flat[len(found) :]:
         axis.axis("off")
-        axis.legend(*axes[0, 0].get_legend_handles_labels(), loc="center", frameon=False)
+    axes.flat[len(found)].legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="center", frameon=False
+    )
     return figure
 
 
@@ -274,8 +281,9 @@ def draw_curves(axis: Axes, finding: Finding, right: RightNets) -> None:
     same, wrong = right.runs[0], finding.outcome
     axis.plot(same.steps, same.losses, "black", lw=1.3, label="right, from the same weights")
     axis.plot(wrong.steps, wrong.losses, "tab:red", lw=1.3, label="with the mistake")
-    label_losses(axis, "loss on test images")
-    axis.set(xlabel="step", ylim=LOSSES)
+    searched = finding.mistake.net == "MAP"
+    label_losses(axis, "MAP objective" if searched else "loss on test images")
+    axis.set(xlabel="step", ylim=None if searched else LOSSES)
     axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 

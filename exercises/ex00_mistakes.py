@@ -13,10 +13,28 @@ from typing import Any
 
 import numpy as np
 
+from exercises.ex00_nets import (
+    Skip,
+    constant_moments,
+    half_prior,
+    logvar_as_std,
+    logvar_without_eps,
+    one_branch,
+)
 from nnscratch import kernels
 from nnscratch.data_checks import Loss
 from nnscratch.gradcheck import Report, check_gradients, check_loss
-from nnscratch.layers import Conv2D, Dense, Flatten, Layer, MaxPooling2D, ReLU, Sequential
+from nnscratch.layers import (
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Flatten,
+    GaussianSampling,
+    Layer,
+    MaxPooling2D,
+    ReLU,
+    Sequential,
+)
 from nnscratch.losses import softmax_crossentropy
 from nnscratch.randomness import stream
 
@@ -111,11 +129,15 @@ class Mistake:
         Layers whose ``backward`` it replaces; none if it is the loss.
     words : str
         A diagnosis that holds these words names the mistake.
+    net : type, or "MAP", or None
+        The layer whose own net it is planted into (`ex00_nets.NETS`), the search for codes, or
+        the net of the first picture.
     """
 
     wrong: Callable[..., Any]
     places: tuple[type[Layer], ...]
     words: str
+    net: type[Layer] | str | None = None
 
     @property
     def name(self) -> str:
@@ -140,6 +162,11 @@ MISTAKES = {
         Mistake(missing_bias_sum, (Conv2D,), "a missing sum: only the first pixel"),
         Mistake(off_by_one, (Conv2D,), "off by one"),
         Mistake(accumulated_grads, (Conv2D, Dense), "overwritten, not added to"),
+        Mistake(constant_moments, (BatchNormalization,), "follows the input x", BatchNormalization),
+        Mistake(one_branch, (Skip,), "a branch is missing", Skip),
+        Mistake(logvar_as_std, (GaussianSampling,), "factor in one branch", GaussianSampling),
+        Mistake(logvar_without_eps, (GaussianSampling,), "noise is missing", GaussianSampling),
+        Mistake(half_prior, (), "follows the input x", "MAP"),
     )
 }
 
@@ -189,14 +216,18 @@ def diagnose(model: Sequential, loss: Loss, words: str) -> Diagnosis:
     """
     rng = stream(0, "diagnosis")
     parts = [
-        check_gradients(layer, rng.standard_normal((SAMPLES, *layer.input_shape)))
+        check_gradients(layer, rng.standard_normal((SAMPLES, *layer.input_shape)), training=True)
         for layer in model.layers
     ]
     logits = rng.standard_normal((SAMPLES, *model.built_shape))
     labels = rng.integers(logits.shape[1], size=SAMPLES)
     parts.append(check_loss(lambda y: loss(y, labels), logits))
     x = rng.standard_normal((SAMPLES, *model.input_shape))
-    whole = check_gradients(model, x, subject="the layers in a chain")
+    whole = check_gradients(model, x, training=True, subject="the layers in a chain")
+    return Diagnosis(parts, whole, is_named(parts, words))
+
+
+def is_named(parts: list[Report], words: str) -> bool:
+    """Whether wherever something failed, a hint has these words."""
     failed = [[failure.hint for failure in part.failures] for part in parts if not part.ok]
-    named = bool(failed) and all(any(words in hint for hint in hints) for hints in failed)
-    return Diagnosis(parts, whole, named)
+    return bool(failed) and all(any(words in hint for hint in hints) for hints in failed)

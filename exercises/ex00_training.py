@@ -13,21 +13,26 @@ import numpy as np
 from scipy import stats
 
 from exercises.common import Settings, mnist28
-from exercises.ex00_mistakes import Diagnosis, Mistake, diagnose, plant
+from exercises.ex00_mistakes import SAMPLES, Diagnosis, Mistake, diagnose, is_named, plant
+from exercises.ex00_nets import NETS, linear_decoder, map_gradient
 from nnscratch.data_checks import Loss, slices
 from nnscratch.datasets import Dataset
 from nnscratch.datasets.resize import resize
-from nnscratch.layers import Sequential
+from nnscratch.gradcheck import check_loss
+from nnscratch.layers import Layer, Sequential
 from nnscratch.losses import softmax_crossentropy
 from nnscratch.randomness import stream
 from nnscratch.training import predict
 
+Array = np.ndarray
 Network = Callable[..., Sequential]
+Objective = Callable[[Sequential, Array, Array], tuple[Array, Array]]
 
 SIDE, FILTERS, DIGITS = 14, 4, 10
 TRAIN, TEST = 4000, 1000  # images
 RATE, BATCH, EVERY = 0.1, 32, 10
 RIGHT_RUNS = 8
+SEARCHED, SEARCH_STEPS, SEARCH_RATE = 50, 60, 0.01  # images, steps and step size of MAP
 ENOUGH = 0.5  # of the test images, read right; below, a curve tells nothing
 
 
@@ -54,6 +59,8 @@ class Outcome:
 @dataclass(frozen=True)
 class RightNets:
     """The net without a mistake: how it is made, what it learns from, and how that ends.
+
+    ``epochs`` is 0 if codes were searched for, which takes no passes over the training images.
 
     ``runs[0]`` starts from the same weights, and sees the images in the same order, as each of the
     nets with a mistake; the others have weights and orders of their own.
@@ -123,7 +130,9 @@ def train(model: Sequential, loss: Loss, data: Dataset, epochs: int, seed: list[
             losses.append(value)
             accuracy = float((logits.argmax(axis=1) == data.y_test).mean())
             for batch in batches[step : step + EVERY]:
-                _, dlogits = loss(model.forward(data.x_train[batch]), data.y_train[batch])
+                _, dlogits = loss(
+                    model.forward(data.x_train[batch], training=True), data.y_train[batch]
+                )
                 model.backward(dlogits)
                 for name, parameter in model.params.items():
                     parameter -= RATE * model.grads[name]
@@ -141,6 +150,43 @@ def right_nets(settings: Settings, network: Network) -> RightNets:
     return RightNets(network, data, epochs, settings.seed, runs)
 
 
+def right_searches(settings: Settings) -> RightNets:
+    """MAP as it is, again and again from other codes."""
+    data = digits(settings)
+    decoder = linear_decoder(data.x_train, np.float64)
+    seeds = [[settings.seed, run] for run in range(RIGHT_RUNS)]
+    runs = [search(decoder, map_gradient, data, seed) for seed in seeds]
+    return RightNets(lambda *_: decoder, data, 0, settings.seed, runs)
+
+
+def search(decoder: Sequential, objective: Objective, data: Dataset, seed: list[int]) -> Outcome:
+    """Gradient descent on codes; of the accuracy stands the share of images that got nearer."""
+    x = data.x_test[:SEARCHED].astype(np.float64)
+    z = stream(seed, "codes").standard_normal((len(x), *decoder.input_shape))
+    first, dz = objective(decoder, x, z)
+    values = first
+    losses = [float(first.mean())]
+    for _ in range(SEARCH_STEPS):
+        z -= SEARCH_RATE * dz
+        values, dz = objective(decoder, x, z)
+        losses.append(float(values.mean()))
+    return Outcome(
+        list(range(SEARCH_STEPS + 1)), losses, float((values < first).mean()), finished=True
+    )
+
+
+def right_of_nets(
+    settings: Settings, network: Network, mistakes: list[Mistake]
+) -> dict[type[Layer] | str | None, RightNets]:
+    """The right runs that these mistakes are compared with, by their net."""
+    return {
+        net: right_searches(settings)
+        if net == "MAP"
+        else right_nets(settings, NETS.get(net, network))  # type: ignore[arg-type]
+        for net in dict.fromkeys(mistake.net for mistake in mistakes)
+    }
+
+
 def to_train(network: Network, seed: list[int]) -> Sequential:
     """A fresh net for the digits."""
     return network(SIDE, FILTERS, DIGITS, seed, np.float32)
@@ -148,12 +194,35 @@ def to_train(network: Network, seed: list[int]) -> Sequential:
 
 def examine(mistake: Mistake, right: RightNets) -> Finding:
     """Check and train the net with one mistake in it."""
+    if mistake.net == "MAP":
+        return examine_search(mistake, right)
     small = right.network(6, 2, 3, 0, np.float64)
     diagnosis = diagnose(small, plant(small, mistake), mistake.words)
     seed = [right.seed, 0]
     model = to_train(right.network, seed)
     outcome = train(model, plant(model, mistake), right.data, right.epochs, seed)
     return Finding(mistake, diagnosis, outcome, *read_curve(outcome, right))
+
+
+def examine_search(mistake: Mistake, right: RightNets) -> Finding:
+    """Check the gradient of the codes, and search for some with the mistake in it."""
+    decoder = right.network()
+    diagnosis = diagnose_search(decoder, mistake.wrong, right.data.x_test, mistake.words)
+    outcome = search(decoder, mistake.wrong, right.data, [right.seed, 0])
+    return Finding(mistake, diagnosis, outcome, *read_curve(outcome, right))
+
+
+def diagnose_search(decoder: Sequential, objective: Objective, x: Array, words: str) -> Diagnosis:
+    """What the checker says of MAP's gradient with respect to codes."""
+    images = x[:SAMPLES].astype(np.float64)
+
+    def total(z: Array) -> tuple[float, Array]:
+        values, dz = objective(decoder, images, z)
+        return float(values.sum()), dz
+
+    codes = stream(0, "diagnosis").standard_normal((SAMPLES, *decoder.input_shape))
+    report = check_loss(total, codes, subject="map")
+    return Diagnosis([report], report, is_named([report], words))
 
 
 def read_curve(outcome: Outcome, right: RightNets) -> tuple[bool | None, str]:

@@ -19,7 +19,10 @@ PIXELS = "pixels in [-1, 1]"
 # By figure: what was measured, the report's number, and ours as it stands in the figure's JSON.
 MEASURED: dict[str, tuple[tuple[str, str, Callable[[Numbers], str]], ...]] = {
     "ex00_mistakes": (
-        ("mistakes that the gradient checker names, of 11", "–", lambda n: _count(n, "named")),
+        (
+            "mistakes that the gradient checker names", "–",
+            lambda n: f"{_count(n, 'named')} of {len(n) - 1}",
+        ),
         ("that the loss curve betrays", "–", lambda n: _count(n, "told_by_the_loss")),
     ),
     "ex01_fig2": (
