@@ -70,8 +70,8 @@ def look_at(settings: Settings, network: Network, mistake: Mistake) -> None:
         print_wrapped(str(report), "  ")
     print_wrapped(f"\n{what_the_checker_does(finding)}\n\nThe net, trained: {stamp(right)}\n")
     for name, run in (("right", right.runs[0]), (f"with {mistake.name}", finding.outcome)):
-        accuracy = 100 * run.accuracy
-        print(f"  {name:<24}test loss {run.losses[-1]:<10.4g}accuracy {accuracy:.1f} %")
+        percent = 100 * run.accuracy
+        print(f"  {name:<24}loss {run.losses[-1]:<10.4g}{right.success} {percent:.1f} %")
     print_wrapped(f"\n{what_the_curve_does(finding, right)}\n")
     page = Page(
         f"ex00_break_{mistake.name}",
@@ -104,7 +104,7 @@ def show_symptoms(settings: Settings, network: Network, number: int, answer: boo
         if step % (5 * EVERY) == 0 or step == finding.outcome.steps[-1]:
             print(f"  {step:<8}{losses[0]:<12.4g}{losses[1]:.4g}")
     accuracies = 100 * right.runs[0].accuracy, 100 * finding.outcome.accuracy
-    print(f"  accuracy {accuracies[0]:.1f} % right, {accuracies[1]:.1f} % wrong\n")
+    print(f"  {right.success} {accuracies[0]:.1f} % right, {accuracies[1]:.1f} % wrong\n")
     if finding.told is None:
         print_wrapped(f"  Nothing can be said yet: {finding.curve}. Train longer.\n")
     page = Page(
@@ -216,7 +216,9 @@ def numbers_of_right(right: RightNets) -> dict[str, Any]:
     return {
         "steps": right.runs[0].steps,
         "test_loss_by_run": [run.losses for run in right.runs],
-        "accuracy_percent_by_run": [100 * run.accuracy for run in right.runs],
+        f"{right.success}_percent_by_run".replace(" ", "_"): [
+            100 * run.accuracy for run in right.runs
+        ],
         "where_95_percent_end": right.usual_end,
     }
 
@@ -231,7 +233,7 @@ def numbers(finding: Finding, right: RightNets) -> dict[str, Any]:
         "chain_passes": finding.diagnosis.whole.ok,
         "steps": finding.outcome.steps,
         "test_loss": finding.outcome.losses,
-        "accuracy_percent": 100 * finding.outcome.accuracy,
+        f"{right.success}_percent".replace(" ", "_"): 100 * finding.outcome.accuracy,
         "loss_change_percent": loss_change(finding, right),
         "told_by_the_loss": finding.told,
         "curve": finding.curve,

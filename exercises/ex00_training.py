@@ -45,7 +45,8 @@ class Outcome:
     steps, losses : lists
         The mean loss on the test images after so many steps, as long as it was a finite number.
     accuracy : float
-        Share of test images read right, at the last of these points.
+        Share of test images read right, at the last of these points; of a search, share of images
+        whose objective fell.
     finished : bool
         Whether the loss was finite to the end.
     """
@@ -71,6 +72,11 @@ class RightNets:
     epochs: int
     seed: int
     runs: list[Outcome]
+
+    @property
+    def success(self) -> str:
+        """What the share is of that `Outcome.accuracy` gives."""
+        return "accuracy" if self.epochs else "objective fell in"
 
     @property
     def learned(self) -> bool:
@@ -160,9 +166,11 @@ def right_searches(settings: Settings) -> RightNets:
 
 
 def search(decoder: Sequential, objective: Objective, data: Dataset, seed: list[int]) -> Outcome:
-    """Gradient descent on codes; of the accuracy stands the share of images that got nearer."""
+    """Gradient descent on codes; `Outcome.accuracy` is the share of images that got nearer."""
     x = data.x_test[:SEARCHED].astype(np.float64)
-    z = stream(seed, "codes").standard_normal((len(x), *decoder.input_shape))
+    z = stream(seed, "first codes of a search by hand").standard_normal(
+        (len(x), *decoder.input_shape)
+    )
     first, dz = objective(decoder, x, z)
     values = first
     losses = [float(first.mean())]
@@ -220,7 +228,7 @@ def diagnose_search(decoder: Sequential, objective: Objective, x: Array, words: 
         values, dz = objective(decoder, images, z)
         return float(values.sum()), dz
 
-    codes = stream(0, "diagnosis").standard_normal((SAMPLES, *decoder.input_shape))
+    codes = stream(0, "diagnosis of a search").standard_normal((SAMPLES, *decoder.input_shape))
     report = check_loss(total, codes, subject="map")
     return Diagnosis([report], report, is_named([report], words))
 
