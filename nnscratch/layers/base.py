@@ -161,7 +161,11 @@ class Layer:
             )
         for group in self.wanted:
             self.check_kept(group)
-        if type(x) not in PLAIN or (x.shape[1:], x.dtype) != (self.input_shape, self.dtype):
+        if (
+            type(x) not in PLAIN
+            or x.ndim == 0
+            or ((x.shape[1:], x.dtype) != (self.input_shape, self.dtype))
+        ):
             self.check_array("x", x, ("N", *self.input_shape))
         self.batch_size = len(x)
 

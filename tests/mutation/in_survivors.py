@@ -1,4 +1,4 @@
-"""Mistakes that all tests let through once."""
+"""Mistakes that the tests nearest to them let through once."""
 
 from tests.mutation.mutants import Mutant
 
