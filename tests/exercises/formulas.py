@@ -49,6 +49,13 @@ def ten_greys():
     return Dataset(np.concatenate([x, x]), np.tile(digits, 2), x, digits, "greys", "greys")
 
 
+def bright_training(shift=0.0, side=28):
+    """Two training images of each digit with grey 1 + d / 10, test images with d / 10."""
+    labels = np.arange(10)
+    x = greys(labels / 10 + shift, side)
+    return Dataset(np.concatenate([x + 1, x + 1]), np.tile(labels, 2), x, labels, "", "greys")
+
+
 def settings_for(monkeypatch, tmp_path, *modules, data=None):
     """Settings under which these modules see ``data`` (`ten_greys`) for MNIST."""
     data = data or ten_greys()

@@ -8,7 +8,9 @@ import pytest
 from exercises import ex08_denoising, ex08b_map
 from exercises.common import Settings
 from exercises.ex08_denoising import BETA, KL_WEIGHTS
+from nnscratch.datasets import Dataset
 from nnscratch.map_inference import MapEstimate
+from nnscratch.metrics import pca, pca_reconstruct
 from tests.exercises.formulas import (
     Formula,
     greys,
@@ -79,10 +81,15 @@ def test_beta_is_the_variance_of_the_noise_and_both_starts_are_given(monkeypatch
 
 
 def test_every_method_is_that_of_its_name(monkeypatch):
-    settings = Settings()
-    monkeypatch.setattr(ex08_denoising, "mnist32", lambda settings: ten_greys())
-    x = ten_greys().x_test + np.float32(1)
+    """Training images differ in their upper four rows only, so PCA keeps no more than those."""
+    settings, rng = Settings(), np.random.default_rng(0)
+    x_train = np.concatenate([rng.random((50, 4, 8, 1)), np.zeros((50, 4, 8, 1))], axis=1)
+    x_test = rng.random((40, 8, 8, 1))
+    data = Dataset(x_train, None, x_test, None, "", "")
+    monkeypatch.setattr(ex08_denoising, "mnist32", lambda settings: data)
+    x = (x_test + 1).astype(np.float32)
     monkeypatch.setattr(ex08_denoising, "noisy", lambda settings: x)
+    monkeypatch.setattr(ex08_denoising, "IMAGES", 30)
 
     def trained(settings, w, on_noise=False):
         return Formula(lambda x: x + (10 if on_noise else 1) * w), ""
@@ -96,8 +103,14 @@ def test_every_method_is_that_of_its_name(monkeypatch):
         "noisy input", "PCA-16", "PCA-32", ENCODED, "VAE-16 of noisy, w = 0.5", BEST,
         "MAP, w = 0.5", CONTROL,
     ]  # fmt: skip
+    x = x[:30]
+    upper = np.concatenate([x[:, :4], 0 * x[:, 4:]], axis=1)
+    np.testing.assert_allclose(found.pop("PCA-32"), upper, atol=1e-4)
+    part = found.pop("PCA-16")
+    assert 0.1 < np.abs(part - upper).mean() < 1  # half the directions are not enough
+    np.testing.assert_allclose(part, pca_reconstruct(x, *pca(x_train, 16)), atol=1e-4)
     for name, images in {
-        "noisy input": x, "PCA-16": x, "PCA-32": x, ENCODED: x + 2.56,
+        "noisy input": x, ENCODED: x + 2.56,
         "VAE-16 of noisy, w = 0.5": x + 0.5, BEST: -x - 2.56, "MAP, w = 0.5": -x - 0.5,
         CONTROL: x + 25.6,
     }.items():  # fmt: skip
@@ -146,8 +159,19 @@ def test_figure_11_and_how_far_noise_moves_codes(monkeypatch, tmp_path):
     settings = settings_for(monkeypatch, tmp_path, ex08_denoising)
     clean = ten_greys().x_test
     monkeypatch.setattr(ex08_denoising, "noisy", lambda settings: clean + np.float32(0.3))
-    monkeypatch.setattr(ex08_denoising, "trained", lambda *_, **__: (halving_autoencoder(), "s"))
+    control = Formula(np.negative)
+    control.encode = lambda x: (0 * x[:, 0, :2, 0], None)
+    drawn = []
+    monkeypatch.setattr(ex08_denoising, "image_rows", lambda _, rows, __: drawn.extend(rows))
+    monkeypatch.setattr(
+        ex08_denoising, "trained",
+        lambda settings, w, on_noise=False: (control if on_noise else halving_autoencoder(), w),
+    )  # fmt: skip
     ex08_denoising.figure_11(settings)
+    x = clean + np.float32(0.3)
+    for (_, images), expected in zip(drawn, (x, x / 2, -x, clean), strict=True):
+        np.testing.assert_array_equal(images, expected)
+    assert record(tmp_path, "ex08_fig11")["stamp"] == 2.56
     numbers = record(tmp_path, "ex08_fig11")["numbers"]
     errors = [4 * ((d / 10 + 0.3) / 2 - d / 10) ** 2 for d in range(10)]
     assert numbers["mse_[-1,1]"] == pytest.approx(errors, rel=1e-4, abs=1e-6)

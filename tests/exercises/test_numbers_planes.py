@@ -92,21 +92,22 @@ def test_statements_about_pca_follow_the_numbers():
     assert "does not span" in pca_linear.answers(results)[2][1]
 
 
-def test_measure_of_a_variant_by_hand(monkeypatch):
-    """An autoencoder that gives 0.5 everywhere; PCA that gives the image back but for 0.1."""
+@pytest.mark.parametrize(("net", "bias"), [(RELU, 0.5), (BOTH, 0.0)])
+def test_measure_of_a_variant_by_hand(monkeypatch, net, bias):
+    """An autoencoder that draws 0.5 everywhere; PCA that gives the image back but for 0.1."""
     x = rng.random((6, 28, 28, 1)).astype(np.float32)
     data = Dataset(x[:4], np.zeros(4), x[4:], np.zeros(2), "", "")
-    model = pca_linear.autoencoder(0, RELU)
+    model = pca_linear.autoencoder(0, net)
     for p in model.params.values():
         p[...] = 0
-    model.decoder.params["0.dense.b"][...] = 0.5
+    model.decoder.params["0.dense.b"][...] = bias
     history = History(loss=[2.0, 1.0], measured={"angle": [30.0, 20.0]})
     monkeypatch.setattr(pca_linear, "fashion", lambda settings: data)
     monkeypatch.setattr(pca_linear, "trained", lambda settings, v: (model, history, 5003))
     monkeypatch.setattr(pca_linear, "project", lambda settings, images: images + 0.1)
     remaining = np.array([1.0, 1e-9])
     monkeypatch.setattr(pca_linear, "principal_directions", lambda s: (None, None, remaining))
-    found = pca_linear.measure(Settings(seed=3), RELU)
+    found = pca_linear.measure(Settings(seed=3), net)
     for name, part in (("train", x[:4]), ("test", x[4:])):
         error = ((part.astype(np.float64) - 0.5) ** 2).mean()
         assert found[f"{name}_mse"] == pytest.approx(error)
@@ -261,13 +262,15 @@ def test_codes_of_all_planes_are_of_training_and_test_images(monkeypatch):
     x = np.arange(12.0).reshape(2, 2, 3, 1)
     data = Dataset(x, None, x + 100, None, "", "")
     directions = np.eye(6)[:2]
-    model = Formula(None)
-    model.encoder = Formula(lambda x: x.reshape(len(x), -1)[:, 2:4])
+    linear, rectified = Formula(None), Formula(None)
+    linear.encoder = Formula(lambda x: x.reshape(len(x), -1)[:, 2:4])
+    rectified.encoder = Formula(lambda x: x.reshape(len(x), -1)[:, 4:6])
+    models = {SIGMOID: (linear, None, 0), BOTH: (rectified, None, 0)}
     monkeypatch.setattr(pca_ae_vae, "fashion", lambda settings: data)
     monkeypatch.setattr(
         pca_linear, "principal_directions", lambda s: (np.full(6, 3.0), directions, 0)
     )
-    monkeypatch.setattr(pca_linear, "trained", lambda settings, variant: (model, None, 0))
+    monkeypatch.setattr(pca_linear, "trained", lambda settings, variant: models[variant])
     monkeypatch.setattr(pca_ae_vae, "trained", lambda settings: None)
     monkeypatch.setattr(pca_ae_vae, "means", lambda model, x: -x.reshape(len(x), -1)[:, :2])
     found = pca_ae_vae.codes.__wrapped__(QUICK)
@@ -275,7 +278,7 @@ def test_codes_of_all_planes_are_of_training_and_test_images(monkeypatch):
     assert first == {
         "PCA": ([3, 4], [97, 98]),
         "AE, linear": ([8, 9], [102, 103]),
-        "AE, ReLU": ([8, 9], [102, 103]),
+        "AE, ReLU": ([10, 11], [104, 105]),
         "VAE": ([-6, -7], [-100, -101]),
     }
 
