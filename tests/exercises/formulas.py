@@ -1,6 +1,7 @@
 """Networks that are formulas, and images for which every number can be worked out by hand."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -54,6 +55,47 @@ def bright_training(shift=0.0, side=28):
     labels = np.arange(10)
     x = greys(labels / 10 + shift, side)
     return Dataset(np.concatenate([x + 1, x + 1]), np.tile(labels, 2), x, labels, "", "greys")
+
+
+FIRST_OF_EACH = [1, 2, 4, 0, 6, 8, 9, 7, 5, 3]  # test images of `uneven_greys`, from 0 to 9
+
+
+def uneven_greys(side=2):
+    """No two sets, orders or images can be taken for each other: no grey comes twice.
+
+    Digits come in no order, in training d + 1 images of digit d (55) and in the test three zeros
+    and one of each other (12); test images are brighter than all training images.
+    """
+    y_train = np.random.default_rng(0).permutation(np.repeat(np.arange(10), np.arange(1, 11)))
+    y_test = np.array([3, 0, 1, 9, 2, 8, 4, 7, 5, 6, 0, 0])
+    x_train, x_test = greys(np.arange(55) / 128, side), greys((64 + np.arange(12)) / 128, side)
+    return Dataset(x_train, y_train, x_test, y_test, "uneven greys", "12 + 55 greys")
+
+
+def published(monkeypatch, *modules):
+    """The pages that these modules make, by name, each with its ``figure``; nothing is written."""
+    pages = {}
+
+    def keep(settings, page, figure, started):
+        pages[page.name] = SimpleNamespace(**vars(page), figure=figure)
+
+    for module in modules:
+        monkeypatch.setattr(module, "publish", keep)
+    return pages
+
+
+def greys_drawn(figure):
+    """The first pixel of every picture in a figure, in the order in which they were drawn."""
+    return [float(p.get_array()[0, 0]) for axis in figure.axes for p in axis.images]
+
+
+def lines_drawn(axis):
+    """The heights of the labelled lines in a diagram, by the first words of their label."""
+    return {
+        str(line.get_label()).split(" (")[0]: np.asarray(line.get_ydata()).tolist()
+        for line in axis.lines
+        if not str(line.get_label()).startswith("_")
+    }
 
 
 def settings_for(monkeypatch, tmp_path, *modules, data=None):
