@@ -4,6 +4,7 @@ from tests.mutation.mutants import Mutant
 
 DENOISING, MAP = "exercises/test_numbers_denoising.py", "exercises/test_measures_of_map.py"
 BETA, CLOTHES = "exercises/test_figures_of_beta.py", "exercises/test_figures_of_clothes.py"
+TRAININGS = "exercises/test_trainings.py"
 PAIRS, PLANES = "exercises/test_figures_of_separation.py", "exercises/test_numbers_planes.py"
 
 
@@ -166,5 +167,82 @@ MUTANTS = [
         PAIRS,
         ("SMALLEST**2 * variances[-1]", "SMALLEST * variances[-1]"),
         ("v / np.sqrt(variances[kept])", "v / variances[kept]"),
+    ),
+    # -- what is trained, on what, by which recipe
+    *_in(
+        "trained",
+        TRAININGS,
+        ("seed=settings.seed,", "seed=0,"),
+        ("validation=validation,", "validation=data,"),
+    ),
+    *_in(
+        "ex07_vae",
+        TRAININGS,
+        ("NegativeELBO(model, KL_WEIGHT), recipe", "NegativeELBO(model, 1.0), recipe"),
+        ("(data.x_test[:FEW], data.x_test[:FEW])", "(data.x_train[:FEW], data.x_train[:FEW])"),
+        ("128, settings.epochs or 30", "32, settings.epochs or 30"),
+        ("data, model = mnist32(settings), vae(settings.seed)",
+         "data, model = mnist32(settings), vae(0)"),
+    ),
+    *_in(
+        "ex07c_nats",
+        TRAININGS,
+        ("NegativeELBO(model, 1.0, binary_crossentropy)",
+         "NegativeELBO(model, 2.56, binary_crossentropy)"),
+        ('"28 x 28": (np.pad(native.x_train, border)', '"28 x 28": (np.pad(native.x_test, border)'),
+        ("(x_train, x_train), (x_test[:FEW], x_test[:FEW])",
+         "(x_train, x_train), (x_train[:FEW], x_train[:FEW])"),
+    ),
+    *_in(
+        "ex08_denoising",
+        TRAININGS,
+        ("(10 if kl_weight > 1 else 5)", "(5 if kl_weight > 1 else 10)"),
+        ("training_pairs(data.x_train, rng", "training_pairs(data.x_test, rng"),
+        ("NegativeELBO(model, kl_weight), training", "NegativeELBO(model, 2.56), training"),
+    ),
+    *_in(
+        "loss_terms",
+        TRAININGS,
+        ("NegativeELBO(model, 0.0)", "NegativeELBO(model, KL_WEIGHT)"),
+        ("model = models[name] = vae(settings.seed)",
+         "model = models[name] = vae(settings.seed + len(models))"),
+        ("(data.x_train, data.x_train), (data.x_test, data.x_test)",
+         "(data.x_train, data.x_train), (data.x_train, data.x_train)"),
+    ),
+    *_in(
+        "beta_vae",
+        TRAININGS,
+        ("(data.x_train, data.x_train), (watched, watched))\n",
+         "(data.x_test, data.x_test), (watched, watched))\n"),
+        ("(data.x_train, data.x_train), (watched, watched), measure",
+         "(watched, watched), (watched, watched), measure"),
+        ("LONG if long else BRIEF", "BRIEF if long else LONG"),
+        ("RecordedELBO(model, kl_weight(beta))", "RecordedELBO(model, beta)"),
+        ("beta * PIXELS / LATENT", "beta * LATENT / PIXELS"),
+        ("BRIEF, LONG = (1, 6), (3, 12)", "BRIEF, LONG = (1, 3), (3, 12)"),
+    ),
+    *_in(
+        "fashion_vae",
+        TRAININGS,
+        ('{"Fashion-MNIST": fashion, "MNIST": mnist28}',
+         '{"Fashion-MNIST": mnist28, "MNIST": fashion}'),
+        ('(sets["test"], sets["test"])', '(sets["train"], sets["train"])'),
+        ("(data.x_train, data.x_train), (sets", "(data.x_test, data.x_test), (sets"),
+    ),
+    *_in(
+        "pca_linear",
+        TRAININGS,
+        ("epochs = 2 if variant is WIDE else 20", "epochs = 20 if variant is WIDE else 2"),
+        ("if full else 3 * epochs), True)", "if full else epochs), True)"),
+        ("256 if full else 32", "32 if full else 256"),
+        ("(data.x_train, data.x_train), (data.x_test, data.x_test)",
+         "(data.x_train, data.x_train), (data.x_train, data.x_train)"),
+    ),
+    *_in(
+        "pca_ae_vae",
+        TRAININGS,
+        ("(data.x_train, data.x_train), (data.x_test, data.x_test)",
+         "(data.x_test, data.x_test), (data.x_test, data.x_test)"),
+        ("NegativeELBO(model, 1.0, binary_crossentropy)", "NegativeELBO(model, 1.0)"),
     ),
 ]  # fmt: skip
