@@ -4,6 +4,7 @@ import json
 from types import SimpleNamespace
 
 import numpy as np
+from matplotlib.container import BarContainer
 
 from exercises.common import Settings
 from nnscratch.datasets import Dataset
@@ -96,6 +97,15 @@ def lines_drawn(axis):
         for line in axis.lines
         if not str(line.get_label()).startswith("_")
     }
+
+
+def bars_drawn(axis):
+    """How long the bars in a diagram are, one series after another, along either axis."""
+    return [
+        [b.get_width() if c.orientation == "horizontal" else b.get_height() for b in c]
+        for c in axis.containers
+        if isinstance(c, BarContainer)
+    ]
 
 
 def settings_for(monkeypatch, tmp_path, *modules, data=None):
