@@ -60,7 +60,7 @@ def test_the_sweep_is_drawn_with_a_star_at_its_best(monkeypatch):
 def test_walks_and_users_are_drawn():
     walks = {
         name: {"mean_step": np.full(20, k), "mean_confidence": np.full(21, k / 4),
-               "nearest": np.full(5, k / 8), "unevenness": np.full(5, k + 1.0)}
+               "nearest": np.tile([0, k / 4], 5), "unevenness": np.tile([1, 2.0 * k + 1], 5)}
         for k, name in enumerate(("AE", "VAE", "cross-fade"), 1)
     }  # fmt: skip
     figure = beta_vae_interpolation.draw(walks, np.random.default_rng(0))

@@ -34,7 +34,9 @@ def test_numbers_of_the_autoencoder(monkeypatch, settings):
     monkeypatch.setattr(module, "mnist28", lambda settings: bright_training())
     monkeypatch.setattr(module, "trained_ae", lambda settings: (model, "stamp"))
     monkeypatch.setattr(module, "prior_codes", lambda settings: prior)
-    monkeypatch.setattr(module, "normal_like", lambda codes, count, rng: codes)
+    monkeypatch.setattr(
+        module, "normal_like", lambda codes, count, rng: codes if count == 1000 else None
+    )
     monkeypatch.setattr(module, "mean_image_mse", lambda settings: 0.5)
     monkeypatch.setattr(
         module, "sample_quality", lambda settings, x: {"accepted_share": float(x.mean())}
@@ -139,6 +141,18 @@ def test_the_chosen_beta_is_trained_for_longer(monkeypatch, settings):
     monkeypatch.setattr(module, "figure_of", lambda *a, **options: made.append((a[1:3], options)))
     module.run(settings)
     assert made == [(("beta_vae_chosen", 0.05), {"long": True})]
+
+
+def test_betas_of_the_sweep_are_measured_briefly(monkeypatch, settings):
+    monkeypatch.setattr(
+        beta_vae_sweep, "measured",
+        lambda settings, beta, long=False: {"explained": -abs(beta - 0.2), "long": long},
+    )  # fmt: skip
+    rows = beta_vae_sweep.sweep.__wrapped__(settings)
+    assert list(rows) == [0, 0.001, 0.01, 0.05, 0.1, 0.2, 1, 10]
+    assert not any(row["long"] for row in rows.values())
+    monkeypatch.setattr(beta_vae_sweep, "sweep", lambda settings: rows)
+    assert beta_vae_sweep.chosen(settings) == 0.2
 
 
 def test_numbers_of_the_sweep(monkeypatch, settings):

@@ -138,7 +138,8 @@ def test_figures_of_pairs_hold_the_scores_of_their_pairs(monkeypatch, tmp_path):
         numbers = page["numbers"]
         assert (numbers["error"], numbers["ratio"]) == (error, ratio)
         assert numbers["order_kept_percent"] == kept
-        assert f"pairs of {'training' if which == 'train' else 'test'} images" in page["title"]
+        what = "Figure 2: pairs of training" if which == "train" else "Figure 3: pairs of test"
+        assert page["title"] == f"Separation, {what} images"
     answer = page["answers"][0][1]
     assert "100 % of the training pairs and in 0 % of the test pairs" in answer
     assert "The error is 0 % and 400 % of" in answer
@@ -161,6 +162,10 @@ def test_figure_of_more_data(monkeypatch, tmp_path):
     assert numbers["scores"]["200"]["train"]["error"] == 0.2
     assert numbers["training_loss_by_epoch"]["100"] == [0.5, 0.25]
     assert numbers["error_of_the_average_on_test_pairs"] == 0.25
+
+
+def test_sizes_go_up_to_ten_thousand():
+    assert image_separation_more_data.SIZES == (100, 1000, 5000, 10_000)
 
 
 def test_epochs_on_photographs_on_clothes_and_of_the_report(monkeypatch):

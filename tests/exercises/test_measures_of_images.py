@@ -217,7 +217,8 @@ def test_shape_of_four_codes():
 def test_generators_are_measured_with_their_own_codes_and_decoders(monkeypatch):
     settings, data = Settings(), ten_greys()
     monkeypatch.setattr(ex07b_latent_space, "mnist32", lambda settings: data)
-    small, large = np.array([[0.0, 0], [1, 1]]), np.array([[0.0, 0], [8, 8]])
+    test_codes = np.array([[0.0, 0], [1, 1]]), np.array([[0.0, 0], [8, 8]])
+    small, large = ((-z, z) for z in test_codes)
 
     def trained(number):
         model = SimpleNamespace(decoder=Formula(lambda z: greys(z[:, 0] + number), (2,)))
@@ -225,8 +226,8 @@ def test_generators_are_measured_with_their_own_codes_and_decoders(monkeypatch):
 
     monkeypatch.setattr(ex07b_latent_space.ex01_autoencoder, "trained", trained(100))
     monkeypatch.setattr(ex07b_latent_space, "trained", trained(200))
-    monkeypatch.setattr(ex02_latent_space, "codes", lambda settings: (small, small))
-    monkeypatch.setattr(ex07b_latent_space, "codes", lambda settings: (large, large))
+    monkeypatch.setattr(ex02_latent_space, "codes", lambda settings: small)
+    monkeypatch.setattr(ex07b_latent_space, "codes", lambda settings: large)
     monkeypatch.setattr(
         ex07b_latent_space, "measure_grid",
         lambda settings, images, grid, codes: {
@@ -234,9 +235,7 @@ def test_generators_are_measured_with_their_own_codes_and_decoders(monkeypatch):
             "grid": [*grid[0, 0], *grid[-1, -1]], "codes": codes,
         },
     )  # fmt: skip
-    monkeypatch.setattr(
-        ex07b_latent_space, "class_separation", lambda train, y, test, labels: {"of": test}
-    )
+    monkeypatch.setattr(ex07b_latent_space, "class_separation", lambda *parts: {"of": parts})
     found = ex07b_latent_space.measured_generators(settings)
     ae, vae, prior = found.values()
     assert list(found) == [
@@ -246,9 +245,10 @@ def test_generators_are_measured_with_their_own_codes_and_decoders(monkeypatch):
     assert ae["grid"] == [0, 0, 1, 1]
     assert vae["grid"] == [0, 0, 8, 8]
     assert prior["grid"] == [-3, -3, 3, 3]
-    assert all(
-        p["codes"] is z and p["of"] is z for p, z in ((ae, small), (vae, large), (prior, large))
-    )
+    for found, (train, test) in ((ae, small), (vae, large), (prior, large)):
+        assert found["codes"] is train
+        expected = (train, data.y_train, test, data.y_test)
+        assert all(a is b for a, b in zip(found["of"], expected, strict=True))
 
 
 def test_axes_of_figure_10(monkeypatch, tmp_path):

@@ -61,7 +61,7 @@ def test_beta_is_the_variance_of_the_noise_and_both_starts_are_given(monkeypatch
     calls = []
 
     def search(decoder, x, starts, beta, **options):
-        calls.append((x, starts, beta, options["solver"]))
+        calls.append((x, starts, beta, options))
         return SimpleNamespace(z=starts[0])
 
     monkeypatch.setattr(ex08_denoising, "map_estimate", search)
@@ -72,11 +72,11 @@ def test_beta_is_the_variance_of_the_noise_and_both_starts_are_given(monkeypatch
     images = ex08_denoising.clean_by_map(Settings(), model, x)
     np.testing.assert_array_equal(images, x)  # every code went to its own image
     assert [len(part) for part, *_ in calls] == [100, 50]
-    for part, starts, beta, solver in calls:
+    for part, starts, beta, options in calls:
         assert starts.shape == (2, len(part), 16)
         np.testing.assert_array_equal(starts[0, :, 0], part[:, 0, 0, 0])
         assert abs(starts[1].std() - 1) < 0.1
-        assert (beta, solver) == (0.0625, "lbfgs")
+        assert (beta, options) == (0.0625, {"solver": "lbfgs", "iterations": 100})
     assert not np.array_equal(calls[0][1][1, :50], calls[1][1][1])  # noise of its own for each part
 
 
@@ -215,14 +215,19 @@ def test_both_searches_are_summed_over_the_images():
 
 def test_the_sweep_goes_over_multiples_of_the_noise_variance(monkeypatch, tmp_path):
     settings = settings_for(monkeypatch, tmp_path, ex08b_map)
-    clean = ten_greys().x_test
+    clean, counts = ten_greys().x_test, set()
+    monkeypatch.setattr(ex08b_map, "SWEEP_IMAGES", 6)
     monkeypatch.setattr(ex08b_map, "noisy", lambda settings: clean)
     monkeypatch.setattr(ex08b_map, "trained", lambda settings, w: (w, "stamp"))
-    monkeypatch.setattr(
-        ex08b_map, "clean_by_map", lambda settings, w, x, beta: x + np.float32(beta + w)
-    )
+
+    def clean_by_map(settings, w, x, beta):
+        counts.add(len(x))
+        return x + np.float32(beta + w)
+
+    monkeypatch.setattr(ex08b_map, "clean_by_map", clean_by_map)
     ex08b_map.beta_figure(settings)
     numbers = record(tmp_path, "ex08_beta")["numbers"]
+    assert counts == {6}
     factors = numbers["beta_over_noise_variance"]
     assert factors == [0, 0.1, 0.3, 1, 3, 10, 30]
     for w in KL_WEIGHTS:

@@ -105,13 +105,19 @@ def test_codes_are_those_of_training_and_of_test_images(monkeypatch):
     monkeypatch.setattr(module, "mnist28", lambda settings: data)
     monkeypatch.setattr(module, "chosen", lambda settings: 0.5)
     monkeypatch.setattr(module, "trained_ae", lambda settings: (ae, ""))
-    monkeypatch.setattr(module, "trained_vae", lambda settings, beta, long: (beta, None, ""))
+    asked = []
+    monkeypatch.setattr(
+        module, "trained_vae",
+        lambda settings, beta, long=False: asked.append((beta, long)) or (beta, None, ""),
+    )  # fmt: skip
     monkeypatch.setattr(module, "means", lambda beta, x: beta * x[:, 0, 0])
     found = module.codes.__wrapped__(QUICK)
     assert list(found) == ["AE", "VAE, beta 0.5", "PCA"]
     ends = [[part[:, 0][[0, -1]].tolist() for part in found[name]] for name in list(found)[:2]]
     assert ends == [[[0, 69], [100, 169]], [[0, 34.5], [50, 84.5]]]
-    train, _ = found["PCA"]
+    train, test = found["PCA"]
+    assert abs(test[:, 0] - train[:, 0]) == pytest.approx(100 * np.ones(70), rel=1e-4)
+    assert asked == [(0.5, True)]
     assert train.shape == (70, 64)
     assert np.ptp(train[:, 0]) == pytest.approx(69)  # all the variance lies along one direction
     assert abs(train[:, 0].mean()) < 1e-3

@@ -231,6 +231,16 @@ def test_separation_is_measured_on_the_codes_of_each_kind(monkeypatch):
         assert all(a is b for a, b in zip(parts, expected, strict=True))
 
 
+def test_silhouettes_by_class():
+    """Classes 2 to 9 are far away; of class 0 one code lies at 1, one at 3, and of class 1 at 4."""
+    y = np.array([0, 0, 1, 1, *np.repeat(np.arange(2, 10), 2)])
+    z = np.array([1.0, 3, 4, 4, *1000.0 * y[4:]])[:, None]
+    found = fashion_vae_latents.separation(z, y, z, y)
+    zeros = [1 - 2 / 3, 1 / 2 - 1]  # (b - a) / max(a, b) with a = 2 and b = 3, 1
+    assert found["silhouette_per_class"][:3] == pytest.approx([np.mean(zeros), 1, 1])
+    assert found["silhouette"] == pytest.approx(np.mean([np.mean(zeros), *[1] * 9]))
+
+
 def test_originals_stand_above_what_came_out(monkeypatch):
     module, pages = fashion_vae, published(monkeypatch, fashion_vae)
     data = Dataset(None, None, greys(np.arange(130) / 200, 28), None, "", "")

@@ -65,6 +65,10 @@ MUTANTS = [
          'trained(settings, name)[0], SETS["MNIST"](settings)'),
     ),
     *_in(
+        "fashion_vae_latents",
+        ("[per_class[y == label].mean() for", "[per_class[y == label].max() for"),
+    ),
+    *_in(
         "pca_ae_vae",
         ('"AE, ReLU": autoencoder(settings, pca_linear.BOTH).decoder',
          '"AE, ReLU": autoencoder(settings, pca_linear.SIGMOID).decoder'),
