@@ -115,6 +115,19 @@ def test_watching_leaves_the_layers_as_they_were():
     np.testing.assert_array_equal(net.forward(x), same.forward(x))
 
 
+def test_watching_gives_a_layer_its_own_passes_back():
+    """Passes that somebody put on the object, to print something, say."""
+    net = model()
+    layer, calls = net.layers[-1], []
+    plain = layer.forward, layer.backward
+    layer.forward = lambda x, training=False: calls.append("forward") or plain[0](x, training)
+    layer.backward = lambda dy: calls.append("backward") or plain[1](dy)
+    own = layer.forward, layer.backward
+    first_not_finite(net, x, target, mse)
+    assert calls == ["forward", "backward"]
+    assert (layer.forward, layer.backward) == own
+
+
 def test_last_good_checkpoint_is_kept(tmp_path):
     path = tmp_path / "run.npz"
     with pytest.raises(FloatingPointError, match="latest checkpoint"):

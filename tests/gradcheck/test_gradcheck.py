@@ -107,6 +107,27 @@ def test_too_many_kinks_fail():
     assert "13 of 40 entries lie within a step of a kink" in str(relu_at(x))
 
 
+@pytest.mark.parametrize(("size", "kinks", "forgiven"), [
+    (8, 3, True), (8, 4, False), (100, 10, True), (100, 11, False), (3, 3, False),
+])  # fmt: skip
+def test_a_handful_of_kinks_or_a_tenth_is_forgiven(size, kinks, forgiven):
+    x = np.random.default_rng(0).standard_normal((1, size))
+    x[0, :kinks] = 0
+    report = relu_at(x)
+    assert report.kinks == kinks
+    said = any("within a step of a kink" in failure.what for failure in report.failures)
+    assert said != forgiven
+
+
+def test_a_shorter_step_gets_a_group_by_a_kink():
+    """Half a millionth from 0 is within the first step but not within the second."""
+    x = np.random.default_rng(0).standard_normal((4, 300))
+    x[1, 7] = 4e-7
+    report = relu_at(x)
+    report.raise_if_failed()
+    assert (report.kinks, report.elements, report.one_by_one) == (0, 1200, 0)
+
+
 def test_kinks_in_a_large_array_are_found_one_by_one():
     """A group that meets a kink is taken apart, so only that one entry is left out."""
     x = np.random.default_rng(0).standard_normal((4, 300))

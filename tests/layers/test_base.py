@@ -17,6 +17,7 @@ from nnscratch.layers import (
     ReLU,
     Sequential,
 )
+from nnscratch.layers.summary import kept_bytes
 from tests.layers.helpers import normal
 
 
@@ -228,6 +229,14 @@ def test_summary_counts_what_training_keeps_and_shared_memory_once(capsys):
         "0",  # a view of the same y
         "12",  # the mask, which evaluation does without
     ]
+
+
+def test_two_views_of_one_array_keep_it_once():
+    y, seen = np.zeros((4, 6)), set()
+    layers = [ReLU(), ReLU(), ReLU()]
+    for layer, kept in zip(layers, (y[1:], y[:, 2:], y), strict=True):
+        layer.cache = (kept, kept)
+    assert [kept_bytes(layer, seen) for layer in layers] == [4 * 6 * 8, 0, 0]
 
 
 def test_summary_leaves_the_model_alone(capsys):

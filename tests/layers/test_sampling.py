@@ -39,10 +39,13 @@ def test_with_a_pencil():
 
 def test_evaluation_gives_mu_and_draws_nothing():
     layer = build(GaussianSampling(), (6,))
-    z = layer.forward(np.tile(HEADS, (4, 1)))
+    x = np.tile(HEADS, (4, 1))
+    z = layer.forward(x)
     np.testing.assert_array_equal(z, np.tile(MU, (4, 1)))
     assert layer.state["draws"] == 0
     np.testing.assert_array_equal(layer.backward(np.ones((4, 3))), [[1, 1, 1, 0, 0, 0]] * 4)
+    z += 1  # it belongs to the caller
+    np.testing.assert_array_equal(x, np.tile(HEADS, (4, 1)))
 
 
 def test_samples_are_fresh_and_a_saved_state_repeats_them():
