@@ -5,19 +5,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from exercises import alive_start, ex01_autoencoder, ex01b_dead_starts, ex01c_inside
+from exercises import alive_start, ex01_autoencoder, ex01b_dead_starts
 from exercises.alive_start import IMAGES
 from exercises.common import Settings
-from exercises.ex01c_view import COLUMNS, TILE, Strip, draw_flow, draw_strips
 from exercises.trained import Recipe
 from nnscratch.losses import mse
-from nnscratch.profiling import LayerProfile
 from nnscratch.training import History
 from tests.exercises.formulas import (
     FIRST_OF_EACH,
     greys_drawn,
     halving_autoencoder,
-    lines_drawn,
     published,
     settings_for,
     uneven_greys,
@@ -26,7 +23,7 @@ from tests.exercises.formulas import (
 
 @pytest.fixture
 def settings(monkeypatch, tmp_path):
-    modules = (ex01_autoencoder, ex01b_dead_starts, ex01c_inside)
+    modules = (ex01_autoencoder, ex01b_dead_starts)
     return settings_for(monkeypatch, tmp_path, *modules, data=uneven_greys())
 
 
@@ -113,6 +110,20 @@ def test_stamp_of_a_whole_training_that_is_alive(monkeypatch, settings):
     stamp = ex01_autoencoder.trained.__wrapped__(settings)[2]
     assert " · 15 epochs, Adam 0.002, cosine decay, batch 32 · " in stamp
     assert stamp.endswith("seed 0 (weights 0, alive after training)")
+
+
+def test_the_reports_recipe_comes_first_on_the_full_data_and_is_the_extra_elsewhere(monkeypatch):
+    report = "10 epochs, Adam 0.0003, batch 64"
+    full = SimpleNamespace(x_train=range(60_000))
+    monkeypatch.setattr(ex01_autoencoder, "mnist32", lambda _: full)
+    first, extra = map(str, ex01_autoencoder.recipes(Settings()))
+    assert (first, extra) == (report, "10 epochs, Adam 0.001, cosine decay, batch 64")
+    monkeypatch.setattr(ex01_autoencoder, "mnist32", lambda _: uneven_greys())
+    first, extra = map(str, ex01_autoencoder.recipes(Settings()))
+    assert (first, extra) == (
+        "15 epochs, Adam 0.002, cosine decay, batch 32", report.replace("10", "15")
+    )  # fmt: skip
+    assert {r.epochs for r in ex01_autoencoder.recipes(Settings(quick=True))} == {1}
 
 
 def test_another_seed_draws_all_weights_anew():
@@ -250,120 +261,3 @@ def test_trial_begins_with_the_recipes_first_rate_and_its_first_images(monkeypat
     monkeypatch.setattr(alive_start, "fit", lambda model, x, *a, **o: seen.append((model, x[:3])))
     alive_start.train_a_little("net", np.arange(100), Recipe(0.5, 2, 1), 0)
     assert (seen[0][0], seen[0][1].tolist()) == ("net", [0, 1, 2])
-
-
-# -- inside
-
-
-def test_the_digit_inside_is_a_test_image_and_dead_channels_are_those_of_training_images(
-    monkeypatch, settings
-):
-    module, seen = ex01c_inside, {}
-    pages, data = published(monkeypatch, module), uneven_greys()
-    monkeypatch.setattr(module, "IMAGES", 7)
-    monkeypatch.setattr(module, "trained", lambda _: ("net", None, "stamp"))
-    monkeypatch.setattr(module, "activations", lambda net, x: {"of": (net, x)})
-    monkeypatch.setattr(
-        module, "dead_channels", lambda net, x: seen.update(net=net, images=x) or {"a.relu": [2]}
-    )
-    monkeypatch.setattr(
-        module, "inside_numbers", lambda made, x, dead: {"made": made, "x": x, "dead": dead}
-    )
-    monkeypatch.setattr(module, "strips", lambda *a: seen.update(strips=a))
-    monkeypatch.setattr(module, "draw_strips", lambda strips, title: title)
-    monkeypatch.setattr(module, "answer_dead", lambda net, dead: str((net, dead)))
-    module.figure_inside(settings)
-    page = pages["ex01_inside"]
-    numbers, four = page.numbers, FIRST_OF_EACH[4]
-    assert (numbers["digit"], numbers["test_index"]) == (4, four)
-    assert numbers["training_images_to_find_dead_channels"] == 7
-    assert seen["net"] == "net"
-    np.testing.assert_array_equal(seen["images"], data.x_train[:7])
-    np.testing.assert_array_equal(numbers["x"], data.x_test[[four]])
-    assert numbers["made"]["of"] == ("net", numbers["x"])
-    assert seen["strips"] == ("net", numbers["x"], numbers["made"], {"a.relu": [2]})
-    assert numbers["dead"] == {"a.relu": [2]}
-    assert page.answers[0][1] == "('net', {'a.relu': [2]})"
-    assert page.figure.startswith(f"A 4, test image {four},")
-
-
-def row(name, gradient=None, output_gradient=1.0, multiply_adds=0, dead=0.0):
-    """Of a ReLU, unless it has a gradient of its own."""
-    return LayerProfile(
-        name, (2,), 0, multiply_adds, 1.0, 1.0, None, None, gradient, output_gradient,
-        dead if gradient is None else None,
-    )  # fmt: skip
-
-
-def test_the_way_back_is_measured_on_training_images_before_and_after(monkeypatch, settings):
-    module, calls = ex01c_inside, []
-    pages, data = published(monkeypatch, module), uneven_greys()
-    monkeypatch.setattr(module, "IMAGES", 6)
-    monkeypatch.setattr(module, "trained", lambda _: ("trained", None, "stamp"))
-    monkeypatch.setattr(module, "alive_seed", lambda _: 7000)
-    monkeypatch.setattr(module, "autoencoder", lambda seed: f"net {seed}")
-    monkeypatch.setattr(module, "draw_flow", list)
-    monkeypatch.setattr(module, "answer_gradient", list)
-
-    def profile(net, x, loss):
-        calls.append((net, x, loss))
-        norm = 4.0 * len(calls)
-        return [row("a.0.conv2d", norm, 2 * norm, 30), row("a.1.relu", None, 3 * norm, dead=0.25)]
-
-    monkeypatch.setattr(module, "profile", profile)
-    module.figure_gradient_flow(settings)
-    page = pages["ex01_gradient_flow"]
-    assert [net for net, _, _ in calls] == ["net 7000", "trained"]
-    for _, x, loss in calls:
-        np.testing.assert_array_equal(x, data.x_train[:6])
-        assert loss(x + 1)[0] == pytest.approx(1)
-    assert page.numbers == {
-        "training_images": 6,
-        "multiply_adds_an_image": {"a.0.conv2d": 30},
-        **{
-            when: {
-                "parameter_gradient_norm": {"a.0.conv2d": norm},
-                "output_gradient_norm": {"a.0.conv2d": 2 * norm, "a.1.relu": 3 * norm},
-                "dead_channels_percent": {"a.1.relu": 25},
-            }
-            for when, norm in (("at the start", 4), ("after training", 8))
-        },
-    }
-    assert page.figure == page.answers[0][1] == ["at the start", "after training"]
-
-
-def test_flow_is_drawn_in_percent():
-    def rows(scale):
-        return [
-            row("a.0.conv2d", 1.0 * scale, 9.0, 3), row("a.1.relu", None, 2.0 * scale, dead=0.5),
-            row("a.2.conv2d", 4.0 * scale, 9.0, 1), row("a.3.relu", None, 8.0 * scale, dead=0.25),
-        ]  # fmt: skip
-
-    figure = draw_flow({"before": rows(1), "after": rows(10)})
-    weights, outputs, dead, work = figure.axes
-    assert lines_drawn(weights) == {"before": [1, 4], "after": [10, 40]}
-    assert lines_drawn(outputs) == {"before": [2, 8], "after": [20, 80]}
-    assert [bar.get_height() for bar in dead.patches] == [50, 25, 50, 25]
-    middles = [bar.get_x() + bar.get_width() / 2 for bar in dead.patches]
-    assert middles == pytest.approx([-0.2, 0.8, 0.2, 1.2])
-    assert [bar.get_height() for bar in work.patches] == [75, 25]
-    assert [axis.get_yscale() for axis in figure.axes] == ["log", "log", "linear", "linear"]
-
-
-def test_strips_stand_below_each_other_with_their_scales_and_crosses():
-    tall = Strip("a", [np.eye(2), np.zeros((2, 1))], 3.0, "0 to 3", dead=[1])
-    signed = Strip("b", [np.eye(2)], 2.0, "±2", signed=True)
-    (axis,) = draw_strips([tall, signed], "title").axes
-    first, half, second = axis.images
-    assert first.get_extent() == [0, TILE, TILE, 0]
-    assert half.get_extent() == pytest.approx([1, 1 + TILE / 2, TILE, 0])  # as wide as its array
-    assert second.get_extent() == [0, TILE, 1 + TILE, 1]
-    assert [image.get_clim() for image in axis.images] == [(0, 3), (0, 3), (-2, 2)]
-    assert [image.get_cmap().name for image in axis.images] == ["gray", "gray", "RdBu_r"]
-    crosses = [(*line.get_xdata(), *line.get_ydata()) for line in axis.lines]
-    assert crosses == [(1, 1 + TILE, 0, TILE), (1, 1 + TILE, TILE, 0)]
-    notes = [(text.get_text(), *text.get_position()) for text in axis.texts]
-    assert notes == [("0 to 3", 2.1, TILE / 2), ("±2", 1.1, 1 + TILE / 2)]
-    assert axis.get_ylim() == (2, 0)  # the first strip is the upper one
-    assert [text.get_text() for text in axis.get_yticklabels()] == ["a", "b"]
-    assert len(axis.get_xticks()) == COLUMNS

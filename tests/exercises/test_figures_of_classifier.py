@@ -1,5 +1,7 @@
 """Which images, nets and epochs the figures of exercise 4 rest on, and what they draw of them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,31 @@ def test_the_classifier_learns_and_is_chosen_on_two_parts_and_measured_on_the_te
         np.testing.assert_array_equal(net.params[key], p)
     assert history is CURVES
     assert stamp == f"{data.source}, 3 to validate on · classifier: {recipe} · seed 4"
+
+
+@pytest.mark.parametrize(
+    ("images", "quick", "classifier", "capacity"),
+    [
+        (60_000, False, "10 epochs, best epoch kept, Adam 0.002, cosine decay, batch 64",
+         "10 epochs, Adam 0.001, batch 64"),
+        (4000, False, "20 epochs, best epoch kept, Adam 0.002, cosine decay, batch 32",
+         "8 epochs, Adam 0.001, batch 32"),
+        (640, True, "2 epochs, best epoch kept, Adam 0.002, cosine decay, batch 32",
+         "2 epochs, Adam 0.001, batch 32"),
+    ],
+)  # fmt: skip
+def test_only_the_nets_that_shall_overfit_keep_their_rate(
+    monkeypatch, images, quick, classifier, capacity
+):
+    for module in (ex04_classifier, ex04b_capacity):
+        monkeypatch.setattr(module, "mnist32", lambda _: SimpleNamespace(x_train=range(images)))
+    settings = Settings(quick=quick)
+    assert str(ex04_classifier.recipe_for(settings)) == classifier
+    assert str(ex04b_capacity.plain_recipe(settings)) == capacity
+    decayed = ex04b_capacity.variants(settings)["16, weight decay 0.1"][1]
+    assert str(decayed) == f"{capacity}, weight decay 0.1"
+    assert ex04_classifier.recipe_for(Settings(epochs=3)).epochs == 3
+    assert ex04b_capacity.plain_recipe(Settings(epochs=3)).epochs == 3
 
 
 def test_the_split_is_drawn_from_the_seed(monkeypatch, settings):

@@ -108,3 +108,78 @@ def test_list_names_all_exercises_and_runs_none(monkeypatch, capsys):
     for module, figures in EXERCISES:
         assert f"python -m {module.__name__}\n" in said
         assert ", ".join(figures) in said
+
+
+def test_exercises_run_in_their_order_and_the_page_gets_their_seconds(
+    two_exercises, monkeypatch, tmp_path, capsys
+):
+    """By a clock of its own: a minute and an hour."""
+    ticks, done, page = iter([0.0, 60.0, 100.0, 3700.0]), [], []
+    for module, _ in everything.EXERCISES:
+        module.run = lambda settings, name=module.__name__: done.append((name, settings))
+    monkeypatch.setattr(everything, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    monkeypatch.setattr(everything, "make_explorer", lambda settings: ("explorer", settings))
+    monkeypatch.setattr(
+        everything, "write_report", lambda *a: page.append(a) or tmp_path / "report.html"
+    )
+    settings = replace(EMBEDDED, out=tmp_path / "out")
+    everything.run_all(settings)
+    assert done == [("exercises.first", settings), ("exercises.second", settings)]
+    seconds = {"first": 60.0, "second": 3600.0}
+    assert page == [(settings.out, everything.EXERCISES, seconds, ("explorer", settings))]
+    assert capsys.readouterr().out.splitlines()[-1].startswith("It took 61 minutes,")
+    record = json.loads((settings.out / "timings-embedded.json").read_text())
+    assert record["seconds"] == seconds
+
+
+def test_the_gallery_takes_figures_with_their_numbers_and_no_large_ones(monkeypatch, tmp_path):
+    folder, gallery = tmp_path / "out", tmp_path / "gallery"
+    folder.mkdir()
+    monkeypatch.setattr(everything, "GALLERY", gallery)
+    monkeypatch.setattr(everything, "FIGURES", ("a", "b"))
+    monkeypatch.setattr(everything, "GALLERY_BYTES", 100)
+    for name in ("a.png", "a.json", "b.png", "b.json", "c.png", "timings-full.json"):
+        (folder / name).write_bytes(b"." * 100)
+    everything.fill_gallery(folder)
+    kept = {path.name for path in gallery.iterdir()}
+    assert kept == {"a.png", "a.json", "b.png", "b.json", "timings-full.json"}
+    (folder / "b.png").write_bytes(b"." * 101)
+    with pytest.raises(ValueError, match=r"b\.png has 101 bytes; the gallery takes 100"):
+        everything.fill_gallery(folder)
+
+
+@pytest.mark.parametrize(
+    ("flags", "allowed"),
+    [
+        ([], True), (["--data", "full"], True), (["--out", "there"], True),
+        (["--data", "embedded"], False), (["--quick"], False), (["--seed", "1"], False),
+        (["--epochs", "1"], False),
+    ],
+)  # fmt: skip
+def test_gallery_is_filled_from_the_default_run_on_the_full_data(
+    monkeypatch, tmp_path, capsys, flags, allowed
+):
+    done = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["exercises", "--gallery", *flags])
+    monkeypatch.setattr(everything, "run_all", done.append)
+    monkeypatch.setattr(everything, "fill_gallery", done.append)
+    if not allowed:
+        with pytest.raises(SystemExit):
+            everything.main()
+        assert "give only --out" in capsys.readouterr().err
+        assert not done
+        return
+    everything.main()
+    settings, folder = done
+    assert settings == Settings(data="full", out=folder)
+    assert folder.name == ("there" if "there" in flags else "figures")
+
+
+def test_without_the_flag_the_gallery_stays(monkeypatch, tmp_path):
+    done = []
+    monkeypatch.setattr("sys.argv", ["exercises", "--seed", "3", "--out", str(tmp_path)])
+    monkeypatch.setattr(everything, "run_all", done.append)
+    monkeypatch.setattr(everything, "fill_gallery", done.append)
+    everything.main()
+    assert done == [Settings(seed=3, out=tmp_path)]

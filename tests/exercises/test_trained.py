@@ -141,6 +141,44 @@ def test_functions_differ_by_what_they_hold_and_not_by_their_words(monkeypatch):
     assert len(set(weights.values())) == 3
 
 
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_functions_defaults_count(by_name):
+    def measuring(threshold):
+        if by_name:
+            return lambda *, above=threshold: {"above": above}
+        return lambda above=threshold: {"above": above}
+
+    assert key(measure=measuring(0.5)) == key(measure=measuring(0.5))
+    assert key(measure=measuring(0.5)) != key(measure=measuring(0.25))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"a": 1.0}, {"b": 1.0}),
+        ({"a": 1.0}, {"a": 2.0}),
+        ((1, 2), [1, 2]),
+        ([[1], 2], [1, [2]]),
+        ([{"a": 1}, {"b": 2}], [{"a": 1, "b": 2}, {}]),
+        (1, 1.0),
+        (1, "1"),
+        (None, 0),
+        (np.random.default_rng(0), np.random.default_rng(1)),
+        (np.float32(1), np.float64(1)),
+        (np.zeros(2, np.int32), np.zeros(1, np.int64)),
+        (np.arange(6).reshape(2, 3), np.arange(6).reshape(2, 3).T.reshape(2, 3)),
+    ],
+    ids=str,
+)
+def test_values_that_differ_have_other_digests(one, other):
+    digests = []
+    for value in (one, other, one):
+        collected = Fingerprint()
+        collected.add(value)
+        digests.append(collected.hexdigest())
+    assert digests[0] == digests[2] != digests[1]
+
+
 def test_the_generator_of_a_layer_counts():
     def with_masks(seed):
         model = net(Dropout(0.25))
