@@ -134,12 +134,7 @@ def figure_of_pairs(settings: Settings, which: str, full: bool) -> None:
             ("output 2", y_2)]  # fmt: skip
     images = "training" if which == "train" else "test"
     figure = new_figure(8, 6.6, f"The U-Net on pairs of {images} images")
-    # one more axis, so that colours are drawn as such and not as channel 0 alone
-    image_rows(
-        figure,
-        [(name, np.clip(row, 0, 1)[..., None]) for name, row in rows],
-        [f"MSE1 + MSE2\n{error:.4f}" for error in kept[:SHOWN]],
-    )
+    image_rows(figure, rows, [f"MSE1 + MSE2\n{error:.4f}" for error in kept[:SHOWN]])
     number = {"train": 2, "test": 3}[which]
     page = Page(
         f"separation_{which}",

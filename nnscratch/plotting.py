@@ -18,6 +18,7 @@ from matplotlib.patches import Circle
 from matplotlib.ticker import LogLocator, MaxNLocator
 from PIL import Image
 
+from nnscratch.array_checks import INTEGERS, check_arrays, check_labels
 from nnscratch.files import written_whole
 from nnscratch.randomness import stream
 
@@ -59,18 +60,44 @@ def image_rows(figure: Figure, rows: Sequence[tuple[str, Array]], columns: Seque
 
     Parameters
     ----------
-    rows : sequence of (name, array (n, H, W, 1))
-        Grey images; 0 is drawn black and 1 white, and what lies outside is clipped.
+    rows : sequence of (name, array (n, H, W, 1) or (n, H, W, 3))
+        Grey or coloured images; 0 is drawn black and 1 white, and what lies outside is clipped.
     columns : sequence of n names
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no row or column, or images are no such array or not as many as the columns.
     """
+    if not (rows and columns):
+        raise ValueError(f"image_rows: {len(rows)} rows, {len(columns)} columns; give one or more.")
+    for name, images in rows:
+        coloured = np.ndim(images) == 4 and np.shape(images)[-1] == 3
+        _check_pixels("image_rows", images, "n H W 3" if coloured else "n H W 1")
+        if len(images) != len(columns):
+            raise ValueError(
+                f"image_rows: {name!r} has {len(images)} images and there are {len(columns)} "
+                "columns; give one image for each column."
+            )
     axes = figure.subplots(len(rows), len(columns), squeeze=False)
     for (name, images), line in zip(rows, axes, strict=True):
         for image, axis in zip(images, line, strict=True):
-            axis.imshow(image[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            shown = image[..., 0] if image.shape[-1] == 1 else image.clip(0, 1)
+            axis.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             axis.set(xticks=[], yticks=[])
         line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
     for axis, column in zip(axes[0], columns, strict=True):
         axis.set_title(column, fontsize=8)
+
+
+def _check_pixels(function: str, images: Array, shape: str, **others: tuple[Array, str]) -> None:
+    """Refuse what is no array of grey images, and bytes, whose 1 to 255 would all be white."""
+    check_arrays(function, images=(images, shape), **others)
+    if images.dtype.kind in "iu" and images.max() > 1:
+        raise ValueError(
+            f"{function}: images are of {images.dtype} and run to {images.max()}, but 1 is white; "
+            "divide them by 255."
+        )
 
 
 def label_losses(axis: Axes, ylabel: str) -> None:
@@ -92,7 +119,14 @@ def scatter_codes(axis: Axes, codes: Array, labels: Array, size: float = 3.0) ->
     codes : array (N, 2)
         Horizontal and vertical coordinate.
     labels : array (N,) of int, 0 to 9
+
+    Raises
+    ------
+    TypeError, ValueError
+        If these are no such arrays.
     """
+    check_arrays("scatter_codes", codes=(codes, "N 2"), labels=(labels, "N", INTEGERS))
+    check_labels("scatter_codes: labels", labels, 10)
     order = stream(0, "drawing order").permutation(len(codes))
     axis.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     axis.axvline(0, color="0.8", linewidth=0.8, zorder=0)
@@ -131,7 +165,14 @@ def decoded_grid(axis: Axes, images: Array, horizontal: Array, vertical: Array) 
         drawn black and 1 white, and what lies outside is clipped.
     horizontal : array (m,), vertical : array (n,)
         Two or more increasing numbers at equal distances.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If these are no such arrays.
     """
+    places = {"horizontal": (horizontal, "m"), "vertical": (vertical, "n")}
+    _check_pixels("decoded_grid", images, "n m H W", **places)
     n, m, H, W = images.shape
     # a picture's first line is its upper one, so the tiles of the largest vertical come first
     canvas = images[::-1].transpose(0, 2, 1, 3).reshape(n * H, m * W)
@@ -153,7 +194,25 @@ def labelled_grid(
     confidences : array (n, m)
         From 0 to 1.
     horizontal : array (m,), vertical : array (n,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If these are no such arrays.
     """
+    check_arrays(
+        "labelled_grid",
+        labels=(labels, "n m", INTEGERS),
+        confidences=(confidences, "n m"),
+        horizontal=(horizontal, "m"),
+        vertical=(vertical, "n"),
+    )
+    check_labels("labelled_grid: labels", labels, 10)
+    if confidences.min() < 0 or confidences.max() > 1:
+        raise ValueError(
+            f"labelled_grid: confidences run from {confidences.min():g} to {confidences.max():g}; "
+            "they must run from 0 to 1."
+        )
     colors = to_rgba_array(DIGIT_COLORS)[labels]  # (n, m, 4)
     colors[..., 3] = confidences
     axis.imshow(colors, interpolation="nearest", origin="lower", aspect="auto",
@@ -165,7 +224,21 @@ def labelled_grid(
 
 
 def tile_extent(horizontal: Array, vertical: Array) -> tuple[float, float, float, float]:
-    """Left, right, lower and upper edge of tiles whose centres are the given numbers."""
+    """Left, right, lower and upper edge of tiles whose centres are the given numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If these are not two or more increasing numbers at equal distances in each direction.
+    """
+    check_arrays("tile_extent", horizontal=(horizontal, "m"), vertical=(vertical, "n"))
+    for name, centres in (("horizontal", horizontal), ("vertical", vertical)):
+        steps = np.diff(centres)
+        if len(centres) < 2 or steps[0] <= 0 or not np.allclose(steps, steps[0], rtol=1e-3):
+            raise ValueError(
+                f"{name} must be two or more increasing numbers at equal distances, as "
+                "np.linspace gives them."
+            )
     dx, dy = (horizontal[1] - horizontal[0]) / 2, (vertical[1] - vertical[0]) / 2
     return horizontal[0] - dx, horizontal[-1] + dx, vertical[0] - dy, vertical[-1] + dy
 
@@ -179,6 +252,8 @@ def digit_legend(figure: Figure, names: Sequence[str] | None = None) -> None:
         If there are not ten names.
     """
     labels = [str(digit) for digit in range(10)] if names is None else names
+    if len(labels) != len(DIGIT_COLORS):
+        raise ValueError(f"digit_legend got {len(labels)} names; there are ten colours to name.")
     handles = [
         Line2D([], [], marker="o", linestyle="", color=color, label=label)
         for color, label in zip(DIGIT_COLORS, labels, strict=True)

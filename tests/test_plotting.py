@@ -17,6 +17,7 @@ from nnscratch.plotting import (
     prior_circles,
     save_figure,
     scatter_codes,
+    tile_extent,
 )
 
 
@@ -99,9 +100,88 @@ def test_image_rows_are_upright_and_on_one_scale():
     assert [axis.get_ylabel() for axis in figure.axes] == ["input", "", "", "output", "", ""]
 
 
-def test_image_rows_of_another_length():
-    with pytest.raises(ValueError, match="zip"):
-        image_rows(new_figure(3, 2, ""), [("input", np.zeros((2, 4, 4, 1)))], ["a", "b", "c"])
+def test_black_and_white_may_be_integers():
+    figure = new_figure(2, 2, "")
+    image_rows(figure, [("", np.eye(4, dtype=np.uint8)[None, ..., None])], [""])
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), np.eye(4))
+
+
+def test_image_rows_in_colour():
+    image = np.random.default_rng(0).uniform(-0.5, 1.5, (1, 4, 5, 3))
+    figure = new_figure(2, 2, "")
+    image_rows(figure, [("", image)], [""])
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), np.clip(image[0], 0, 1))
+
+
+IMAGES, CODES, LABELS = np.full((2, 4, 4, 1), 0.5), np.zeros((3, 2)), np.arange(3)
+GRID, TWO, THREE = np.full((2, 3, 4, 4), 0.5), np.arange(2.0), np.arange(3.0)
+TAKEN, SURE = np.zeros((2, 3), int), np.full((2, 3), 0.5)
+
+
+def rows(images, columns=("a", "b")):
+    image_rows(new_figure(3, 2, ""), [("clean", IMAGES), ("noisy", images)], columns)
+
+
+def on_axis(draw, *arguments):
+    draw(new_figure(2, 2, "").subplots(), *arguments)
+
+
+def bytes_of(images):
+    return np.uint8(255 * images)
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (lambda: rows(IMAGES[:1]), "'noisy' has 1 images and there are 2 columns"),
+        (lambda: rows(IMAGES, "abc"), "'clean' has 2 images and there are 3 columns"),
+        (lambda: rows(IMAGES[..., 0]), r"has shape \(2, 4, 4\); it must be \(n, H, W, 1\)"),
+        (lambda: rows(IMAGES.repeat(2, axis=3)), r"has shape .* it must be \(n, H, W, 1\)"),
+        (lambda: rows(IMAGES * np.nan), "image_rows: images holds NaN"),
+        (lambda: rows(bytes_of(IMAGES)), "uint8 and run to 127, but 1 is white; divide them"),
+        (lambda: rows(IMAGES[:, :0]), "holds nothing"),
+        (lambda: rows(IMAGES, []), "2 rows, 0 columns"),
+        (lambda: image_rows(new_figure(3, 2, ""), [], "ab"), "0 rows, 2 columns"),
+        (lambda: on_axis(scatter_codes, CODES, LABELS[:2]), "with N = 3, as in codes"),
+        (lambda: on_axis(scatter_codes, CODES[:, :1], LABELS), r"it must be \(N, 2\)"),
+        (lambda: on_axis(scatter_codes, CODES[:0], LABELS[:0]), "holds nothing"),
+        (lambda: on_axis(scatter_codes, CODES + np.inf, LABELS), "NaN or infinity"),
+        (lambda: on_axis(scatter_codes, CODES, LABELS - 1), "labels run from -1 to 1"),
+        (lambda: on_axis(scatter_codes, CODES, LABELS + 8), "labels run from 8 to 10"),
+        (lambda: on_axis(decoded_grid, GRID, TWO, THREE), "with m = 3, as in images"),
+        (lambda: on_axis(decoded_grid, GRID[..., None], THREE, TWO), r"must be \(n, m, H, W\)"),
+        (lambda: on_axis(decoded_grid, bytes_of(GRID), THREE, TWO), "decoded_grid: .* by 255"),
+        (lambda: on_axis(decoded_grid, GRID, THREE[::-1], TWO), "horizontal must be two or more"),
+        (lambda: on_axis(decoded_grid, GRID, THREE, 0 * TWO), "vertical must be two or more"),
+        (lambda: on_axis(decoded_grid, GRID, THREE**2, TWO), "horizontal .* equal distances"),
+        (lambda: on_axis(decoded_grid, GRID[:1], THREE, TWO[:1]), "vertical must be two or more"),
+        (lambda: on_axis(labelled_grid, TAKEN, SURE[:1], THREE, TWO), "with n = 2, as in labels"),
+        (lambda: on_axis(labelled_grid, TAKEN, SURE, TWO, THREE), "with m = 3, as in labels"),
+        (lambda: on_axis(labelled_grid, TAKEN + 10, SURE, THREE, TWO), "labels run from 10 to 10"),
+        (lambda: on_axis(labelled_grid, TAKEN, 2 * SURE + 0.5, THREE, TWO), "from 1.5 to 1.5;"),
+        (lambda: on_axis(labelled_grid, TAKEN, SURE - 1, THREE, TWO), "from -0.5 to -0.5;"),
+        (lambda: tile_extent(THREE, TWO * np.nan), "tile_extent: vertical holds NaN"),
+        (lambda: digit_legend(new_figure(2, 2, ""), ["only one"]), "got 1 names; there are ten"),
+    ],
+)
+def test_what_cannot_be_drawn_gets_a_sentence(draw, words):
+    with pytest.raises(ValueError, match=words):
+        draw()
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (lambda: rows(IMAGES.tolist()), "is a list; it must be a NumPy array"),
+        (lambda: rows(IMAGES > 1), "is of bool"),
+        (lambda: on_axis(scatter_codes, CODES, LABELS / 1), "float64; .* of integers"),
+        (lambda: on_axis(labelled_grid, TAKEN / 1, SURE, THREE, TWO), "float64; .* of integers"),
+        (lambda: tile_extent([0.0, 1.0], TWO), "horizontal is a list"),
+    ],
+)
+def test_what_is_no_array_of_numbers_is_not_drawn(draw, words):
+    with pytest.raises(TypeError, match=words):
+        draw()
 
 
 def test_an_image_is_drawn_the_right_way_up(tmp_path):
@@ -254,8 +334,6 @@ def test_a_legend_of_other_classes_has_the_same_colours():
     assert [text.get_text() for text in legend.get_texts()] == list("abcdefghij")
     assert [line.get_color() for line in legend.get_lines()] == DIGIT_COLORS.tolist()
     assert legend.get_title().get_text() == "class"
-    with pytest.raises(ValueError, match="shorter"):
-        digit_legend(figure, ["only one"])
 
 
 def test_pyplot_and_so_a_display_is_never_needed(tmp_path):

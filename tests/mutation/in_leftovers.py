@@ -2,6 +2,7 @@
 
 from tests.mutation.mutants import Mutant
 
+PLOTTING = "test_plotting.py"
 CHECK = "gradcheck/test_gradcheck.py"
 
 MUTANTS = [
@@ -22,4 +23,10 @@ MUTANTS = [
         "name, places, weights)",
         CHECK,
     ),
+    Mutant("plotting.py", 'kind in "iu" and images.max() > 1', 'kind in "iu"', PLOTTING),
+    Mutant("plotting.py", "steps[0] <= 0 or", "steps[0] < 0 or", PLOTTING),
+    Mutant(
+        "plotting.py", "if len(images) != len(columns)", "if len(images) < len(columns)", PLOTTING
+    ),
+    Mutant("plotting.py", "confidences.min() < 0 or", "", PLOTTING),
 ]
