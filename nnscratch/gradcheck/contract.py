@@ -132,13 +132,18 @@ Complaints = Iterator[tuple[str, str]]
 
 def _check_forward(runner: Runner, rng: np.random.Generator) -> Complaints:
     layer, x = runner.layer, runner.x.copy()
+    y = layer.forward(runner.x, runner.training)
+    if not isinstance(y, np.ndarray):
+        yield f"forward returns {_what(y)} in place of an array", "end it with `return y`"
+        return
+    runner.x[...] = x
     first = runner.forward()
     wanted = (len(x), *layer.built_shape)
     if first.shape != wanted:
         yield f"forward gives shape {first.shape}, build announced {wanted}", "see output_shape"
     if first.dtype != x.dtype:
         yield f"forward turns {x.dtype} into {first.dtype}", "look for a constant with a dtype"
-    if not np.isfinite(first).all():
+    elif not np.isfinite(first).all():
         yield "forward gives NaN or infinity", "an overflow, a log or a division by 0"
     if not same_bits(runner.x, x):
         yield "forward changes its input x", "an in-place operation; make a new array"
@@ -159,7 +164,7 @@ def _check_backward(runner: Runner, rng: np.random.Generator) -> Complaints:
     dy = rng.standard_normal(runner.forward().shape)
     state, dy_given = Snapshot(layer.state), dy.copy()
     try:
-        dx = np.array(layer.backward(dy_given))
+        dx = layer.backward(dy_given)
     except ValueError as error:
         if layer.cache or "backward before forward" not in str(error):
             raise
@@ -180,8 +185,8 @@ def _check_backward(runner: Runner, rng: np.random.Generator) -> Complaints:
         yield "backward changes the state", "forward may, while training; backward must not"
     runner.params.restore(layer.params)
     yield from _check_gradient_arrays(runner, dx)
-    if updated:
-        return  # the next pass would start from other parameters
+    if updated or not isinstance(layer.grads, dict):
+        return  # the next pass would start from other parameters, or fail
     first, second = runner.backward(dy), runner.backward(dy)
     for name in first:
         if not same_bits(first[name], second[name]):
@@ -193,12 +198,18 @@ def _check_backward(runner: Runner, rng: np.random.Generator) -> Complaints:
 
 def _check_gradient_arrays(runner: Runner, dx: Array) -> Complaints:
     layer = runner.layer
+    if not isinstance(layer.grads, dict):
+        yield f"grads is {_what(layer.grads)} after backward", "fill the dict that build made"
+        return
     if layer.grads.keys() != layer.params.keys():
         yield f"grads has {sorted(layer.grads)} but params {sorted(layer.params)}", "equal keys"
     pairs = [("input", dx, runner.x)]
     pairs += [(k, layer.grads[k], p) for k, p in layer.params.items() if k in layer.grads]
     for name, gradient, array in pairs:
-        if gradient.shape != array.shape or gradient.dtype != array.dtype:
+        if not isinstance(gradient, np.ndarray):
+            hint = "end backward with `return dx`" if name == "input" else "see `grads` in Layer"
+            yield f"the gradient of {name} is {_what(gradient)} in place of an array", hint
+        elif gradient.shape != array.shape or gradient.dtype != array.dtype:
             yield (
                 f"the gradient of {name} is {gradient.dtype} {gradient.shape}, "
                 f"{name} is {array.dtype} {array.shape}",
@@ -224,6 +235,11 @@ def _check_linearity(runner: Runner, rng: np.random.Generator) -> Complaints:
                 f"the gradient of {name} is not linear in dy",
                 "backward may use what forward kept in any way, but dy only as a factor",
             )
+
+
+def _what(value: object) -> str:
+    """None, or "a" and the type of what stands where an array should."""
+    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def same_bits(a: Array, b: Array) -> bool:

@@ -46,7 +46,7 @@ def run_tests(folder: Path, tests: str) -> tuple[int, str]:
     environment |= {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         result = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *places],
+            [sys.executable, "-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider", *places],
             cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS,
             check=False,
         )  # fmt: skip
