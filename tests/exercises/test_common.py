@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -41,6 +42,13 @@ def test_a_figure_leaves_its_numbers_as_plain_json(tmp_path, capsys):
     assert record["runtime_seconds"] > 0
     assert (tmp_path / "new" / "name.png").exists()
     assert "why?" in capsys.readouterr().out
+
+
+def test_runtime_counts_from_the_start_of_the_figure(monkeypatch, tmp_path):
+    monkeypatch.setattr(common, "time", SimpleNamespace(perf_counter=lambda: 112.34))
+    page = Page("name", "title", "caption", "theirs", "stamp", {})
+    publish(Settings(out=tmp_path), page, new_figure(1, 1, ""), 100.0)
+    assert json.loads((tmp_path / "name.json").read_text())["runtime_seconds"] == 12.3
 
 
 def test_a_quick_run_takes_the_first_images_with_their_labels(monkeypatch):

@@ -1,13 +1,16 @@
 """What exercise 0 measures of trainings, and says of them, where it can be worked out by hand."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from exercises import ex00_comparison, ex00_training
+from exercises import ex00_backprop, ex00_comparison, ex00_training
 from exercises.common import Settings
+from exercises.ex00_nets import linear_decoder
 from exercises.ex00_training import Outcome, RightNets
+from exercises.ex00_view import Quantity
 from nnscratch.datasets import Dataset
 from nnscratch.losses import softmax_crossentropy
 from tests.exercises.formulas import Formula, lines_drawn, published, uneven_greys
@@ -263,3 +266,80 @@ def test_curves_are_drawn_with_the_right_net_of_the_same_start():
     (axis,) = ex00_comparison.draw([finding("a", 0.5, None, False)], {None: nets}).axes
     said = [text.get_text() for text in axis.texts]
     assert said[:2] == ["checker: finds it, no name", "loss curve: no verdict"]
+
+
+# -- the passes
+
+
+def quantity(name, difference):
+    array = np.array([1.0, 2])
+    return Quantity(name, array, array + 10, array + 10 - [difference, 0], "line", "line")
+
+
+def test_the_largest_difference_leaves_kinks_out():
+    moved = Quantity("a", None, np.array([1.0, 2, 3]), np.array([1.0, 2.5, np.nan]), "", "")
+    assert (moved.difference, moved.kinks) == (0.5, 1)
+
+
+def test_every_array_and_both_gradients_are_kept(monkeypatch):
+    pages, found = published(monkeypatch, ex00_backprop), [quantity("a", 0.25), quantity("b", 0.5)]
+    found.append(Quantity("c", np.zeros(2), np.ones(2), np.array([np.nan, 1]), "", ""))
+    p = np.array([[0.125, 0.125, 0.75]])
+    monkeypatch.setattr(ex00_backprop, "by_hand", lambda: ("net", "x"))
+    monkeypatch.setattr(ex00_backprop, "passes", lambda *a: (found, 0.2877, p))
+    monkeypatch.setattr(ex00_backprop, "draw_passes", lambda *a: a)
+    ex00_backprop.figure_passes(Settings())
+    page = pages["ex00_backprop"]
+    numbers = page.numbers
+    assert (numbers["loss_nats"], numbers["p"] is p, numbers["right_class"]) == (0.2877, True, "7")
+    differences = numbers["largest_difference_to_the_numerical_gradient"]
+    assert differences == {"a": 0.25, "b": 0.5, "c": 0}
+    assert numbers["arrays"]["a"].tolist() == [1, 2]
+    assert numbers["gradients"]["a"].tolist() == [11, 12]
+    moved = numbers["numerical_gradients_without_kinks"]
+    assert [moved[name].tolist() for name in "abc"] == [[10.75, 12], [10.5, 12], [None, 1]]
+    assert "the chain rule is 5.0e-01, in db." in page.answers[0][1]
+    assert "a probability of 0.750, so the loss is -log 0.750 = 0.288 nats" in page.answers[0][1]
+
+
+def test_a_search_with_a_mistake_is_diagnosed_and_run_with_it(monkeypatch):
+    monkeypatch.setattr(ex00_training, "diagnose_search", lambda *a: a)
+    searched = []
+    monkeypatch.setattr(ex00_training, "search", lambda *a: searched.append(a) or runs(0.5)[0])
+    nets = RightNets(lambda *_: "decoder", uneven_greys(), 0, 4, runs(0.25, 0.3))
+    mistake = SimpleNamespace(net="MAP", wrong="wrong", words="words")
+    found = ex00_training.examine(mistake, nets)
+    decoder, objective, x, words = found.diagnosis
+    assert (decoder, objective, words) == ("decoder", "wrong", "words")
+    assert x is nets.data.x_test
+    assert searched == [("decoder", "wrong", nets.data, [4, 0])]
+
+
+def test_codes_of_unit_spread_give_images_with_the_spread_of_the_training_images():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((40, 2, 4, 1)) * np.arange(1, 9).reshape(2, 4, 1) + 5
+    decoder = linear_decoder(x, np.float64)
+    W, b = decoder.params["0.dense.W"], decoder.params["0.dense.b"]
+    np.testing.assert_allclose(b, x.reshape(40, 8).mean(axis=0))
+    np.testing.assert_allclose(W.T @ W, np.cov(x.reshape(40, 8).T, bias=True))
+
+
+def test_symptoms_are_printed_at_every_fifth_point_and_at_the_end(monkeypatch, capsys):
+    pages = published(monkeypatch, ex00_comparison)
+    steps = [*range(0, 130, 10)]
+    wrong = finding("a", 0.5, told=None)
+    one = Outcome(steps, [1.0] * 13, 0.25, True)
+    wrong = replace(wrong, outcome=one)
+    nets = RightNets(None, uneven_greys(), 2, 4, [Outcome(steps, [2.0] * 13, 0.75, True)] * 2)
+    monkeypatch.setattr(ex00_comparison, "right_of_nets", lambda *a: {None: nets})
+    monkeypatch.setattr(ex00_comparison, "hidden_mistake", lambda number: wrong.mistake)
+    monkeypatch.setattr(ex00_comparison, "examine", lambda *a: wrong)
+    monkeypatch.setattr(ex00_comparison, "draw_symptoms", lambda *a: a)
+    ex00_comparison.show_symptoms(Settings(), "network", 7, False)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    rows = [line for line in lines if len(line) == 3 and line[0].isdigit()]
+    assert rows == [["0", "2", "1"], ["50", "2", "1"], ["100", "2", "1"], ["120", "2", "1"]]
+    assert ["accuracy", "75.0", "%", "right,", "25.0", "%", "wrong"] in lines
+    numbers = pages["ex00_hidden_7"].numbers
+    assert numbers["wrong"] == {"steps": steps, "test_loss": [1.0] * 13}
+    assert numbers["right"] == ex00_comparison.numbers_of_right(nets)

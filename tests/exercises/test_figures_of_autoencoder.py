@@ -62,6 +62,12 @@ def test_figure_2_draws_both_losses_of_both_trainings_and_the_baselines(monkeypa
     axis, unit = page.figure.axes
     recipe, extra = ex01_autoencoder.recipes(settings)
     found = {str(line.get_label()): list(line.get_ydata()) for line in axis.lines}
+    epochs = [list(line.get_xdata()) for line in axis.lines[:5]]
+    assert epochs == 4 * [[1, 2]] + [[*range(1, 11)]]
+    assert [text.xy[0] for text in axis.texts] == 2 * [recipe.epochs]
+    assert [text.xy[1] for text in axis.texts] == [
+        page.numbers[f"{n}_test_mse_[-1,1]"] for n in ("mean image", "PCA-2")
+    ]
     mean = "(mean over the epoch)"
     assert found[f"test · {recipe}"] == [1.5, 0.5]
     assert found[f"train {mean} · {recipe}"] == [2, 1]
@@ -124,6 +130,29 @@ def test_the_reports_recipe_comes_first_on_the_full_data_and_is_the_extra_elsewh
         "15 epochs, Adam 0.002, cosine decay, batch 32", report.replace("10", "15")
     )  # fmt: skip
     assert {r.epochs for r in ex01_autoencoder.recipes(Settings(quick=True))} == {1}
+
+
+def test_every_convolution_has_its_relu_and_its_change_of_size():
+    """Only the halves next to the code keep a side."""
+    encoder, decoder = ex01_autoencoder.encoder(0), ex01_autoencoder.decoder(0)
+    kinds = [type(layer).__name__ for layer in (*encoder.layers, *decoder.layers)]
+    assert kinds == 5 * ["Conv2D", "ReLU", "MaxPooling2D"] + 5 * [
+        "UpSampling2D", "Conv2DTranspose", "ReLU",
+    ]  # fmt: skip
+    down = [layer.built_shape[:2] for layer in encoder.layers[2::3]]
+    up = [layer.built_shape[:2] for layer in decoder.layers[::3]]
+    assert down == [(16, 16), (8, 8), (4, 4), (2, 2), (1, 2)]
+    assert up == [(2, 2), (4, 4), (8, 8), (16, 16), (32, 32)]
+
+
+def test_encoder_and_decoder_have_streams_of_their_own(monkeypatch):
+    seeds = []
+    monkeypatch.setattr(
+        ex01_autoencoder, "Sequential", lambda layers, input_shape, seed: seeds.append(seed)
+    )
+    for part in (ex01_autoencoder.encoder, ex01_autoencoder.decoder):
+        part(7)
+    assert seeds == [[7, 0], [7, 1]]
 
 
 def test_another_seed_draws_all_weights_anew():
@@ -201,6 +230,16 @@ def test_only_the_last_bias_is_moved():
     changed = [key for key, p in moved.params.items() if not np.array_equal(p, plain[key])]
     assert changed == ["decoder.13.conv2dtranspose.b"]
     assert moved.params[changed[0]] == pytest.approx(0.1)
+
+
+def test_he_weights_are_those_of_glorot_widened_layer_by_layer():
+    glorot, he = ex01_autoencoder.autoencoder(3), ex01b_dead_starts.with_he_weights(3)
+    for key, p in glorot.params.items():
+        if key.endswith(".b"):
+            np.testing.assert_array_equal(he.params[key], p)
+            continue
+        inputs, outputs = p.shape[2:] if "transpose" not in key else p.shape[:1:-1]
+        np.testing.assert_allclose(he.params[key], p * np.sqrt(1 + outputs / inputs), rtol=1e-5)
 
 
 def test_starts_are_shown_so_many_images(monkeypatch):

@@ -1,13 +1,16 @@
 """Which codes, labels and images the figures of exercises 2, 3 and 5 rest on, and draw."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba_array
 
-from exercises import ex02_latent_space, ex03_nearest_neighbour, ex05_generator
+from exercises import ex02_latent_space, ex03_nearest_neighbour, ex04b_capacity, ex05_generator
+from exercises.alive_start import IMAGES, TRIAL_ITERATIONS
 from exercises.common import Settings
+from exercises.timing import GALLERY
 from nnscratch.datasets import Dataset
 from nnscratch.plotting import DIGIT_COLORS
 from nnscratch.randomness import stream
@@ -269,3 +272,41 @@ def test_confidence_is_drawn_against_distance_and_against_purity():
     assert "distance" in middle.get_xlabel()
     assert "share" in right.get_xlabel()
     assert [text.get_text() for text in left.texts] == ["1", "2", "3", "4"]
+
+
+def test_distances_of_tiles_are_medians_and_the_middle_is_read_both_ways():
+    measured = {
+        "confidences": np.array([[1.0, 0.95, 1], [0.5, 0.5, 0.5], [0, 0, 0.9]]),
+        "labels": np.arange(9).reshape(3, 3), "sure_tiles": 3,
+        "distances": np.array([[1.0, 2, 9], [3, 4, 5], [6, 7, 80]]),
+        "tiles_per_digit": np.array([1, 0, 2, *7 * [0]]),
+        "spearman_distance_confidence": -0.5, "spearman_distance_p_value": 0.0625,
+        "spearman_purity_confidence": 0.25, "spearman_purity_p_value": 0.5,
+    }  # fmt: skip
+    answer = ex05_generator.tiles_answer(measured)
+    assert answer.startswith("3 of 9 tiles are read with a confidence above 0.9: 2 (2), 0 (1);")
+    assert "2.000 for these, 5.500 for the others" in answer
+    assert "is -0.50 (p = 0.06)" in answer
+    assert "has +0.25 (p = 0.5)" in answer
+    assert "read as 3 4 5, along the middle column, from the top down, as 7 4 1." in answer
+
+
+def in_gallery(name):
+    return json.loads((GALLERY / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_sizes_are_those_that_the_figures_of_the_gallery_were_made_with():
+    captions = {
+        "ex01_dead_starts": (f"all of {IMAGES} images", f"through {TRIAL_ITERATIONS} iterations"),
+        "ex01_inside": (f"all of {IMAGES} training images",),
+        "ex04_capacity": (
+            f"on {ex04b_capacity.MEASURED:,} (or all)", f"{ex04b_capacity.LEARNED:,} images",
+        ),
+        "ex05_tiles": (f"among the {ex05_generator.NEIGHBOURS} nearest",),
+    }  # fmt: skip
+    for name, words in captions.items():
+        for part in words:
+            assert part in in_gallery(name)["caption"], name
+    numbers = in_gallery("ex05_fig5")["numbers"]
+    assert len(numbers["axis_1"]) == len(numbers["axis_2"]) == ex05_generator.STEPS
+    assert len(in_gallery("ex03_table1")["numbers"]["shuffled_codes_hits"]) == 20

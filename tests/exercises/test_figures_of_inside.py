@@ -1,5 +1,7 @@
 """Which images and nets the figures of the inside of the autoencoder rest on, and draw."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -132,3 +134,39 @@ def test_strips_stand_below_each_other_with_their_scales_and_crosses():
     assert axis.get_ylim() == (2, 0)  # the first strip is the upper one
     assert [text.get_text() for text in axis.get_yticklabels()] == ["a", "b"]
     assert len(axis.get_xticks()) == COLUMNS
+
+
+def test_dead_channels_are_counted_among_all_channels(monkeypatch):
+    layers = [(name, SimpleNamespace(built_shape=(4, 4, 16))) for name in ("a.relu", "b.relu")]
+    monkeypatch.setattr(ex01c_inside, "leaves", lambda model: layers)
+    say = ex01c_inside.answer_dead
+    assert say(None, {"a.relu": [3, 5], "b.relu": []}).startswith(
+        "2 of the 32 channels after a ReLU (a.relu: 3, 5)."
+    )
+    assert say(None, {"a.relu": [], "b.relu": []}).startswith("None of the 32 channels")
+
+
+def test_strips_name_size_scale_and_code():
+    names = ["encoder.1.relu", "encoder.13.relu", "decoder.2.relu", "decoder.14.relu"]
+    made = {
+        "encoder.1.relu": np.arange(16.0).reshape(1, 4, 2, 2),
+        "encoder.13.relu": np.array([[1.0, 2], [0, 3]]).reshape(1, 2, 2, 1),
+        "encoder.14.maxpooling2d": np.array([1.0, 3]).reshape(1, 1, 2, 1),
+        "decoder.2.relu": np.full((1, 2, 3, 1), 0.5), "decoder.14.relu": np.ones((1, 4, 2, 1)),
+    }  # fmt: skip
+    W = np.stack([np.tri(3), -2 * np.eye(3)], axis=-1)[:, :, None]
+    filters = {f"{name}.W": W for name in ("encoder.0.conv2d", "decoder.13.conv2dtranspose")}
+    model, x = SimpleNamespace(params=filters), np.zeros((1, 4, 2, 1))
+    found = ex01c_inside.strips(model, x, made, {name: [k] for k, name in enumerate(names)})
+    assert [(strip.label.replace("\n", ": "), strip.note, strip.largest) for strip in found] == [
+        ("input: 32 x 32", "0 to 1", 1), ("encoder.0.conv2d: filters, 3 x 3", "±2.00", 2),
+        ("encoder.1.relu: 4 x 2", "0 to 15.00", 15),
+        ("encoder.13.relu, 2 x 2: and the code, 1 x 2", "code (1.00, 3.00)", 3),
+        ("decoder.2.relu: 2 x 3", "0 to 0.50", 0.5),
+        ("decoder.13.conv2dtranspose: filters, 3 x 3", "±2.00", 2),
+        ("output: 32 x 32", "0 to 1", 1),
+    ]  # fmt: skip
+    assert [strip.dead for strip in found] == [(), (), [0], [1], [2], (), [3]]
+    assert [strip.signed for strip in found].count(True) == 2
+    np.testing.assert_array_equal(found[1].tiles[0], np.tri(3))
+    np.testing.assert_array_equal(found[2].tiles[1], made["encoder.1.relu"][0, ..., 1])
