@@ -3,7 +3,7 @@
 ``check_gradients(layer, x)`` answers for a layer or a model, ``check_loss(function, y)`` for a
 loss, ``python -m nnscratch.gradcheck`` for everything in this package. Read `check` first, then
 `differences` (how a derivative is measured), `contract` (what is checked before that) and
-`diagnosis` (how the hints are found).
+`hints` (how the diagnosis is made).
 """
 
 from nnscratch.gradcheck.check import check_gradients, check_loss

@@ -14,7 +14,6 @@ from functools import partial
 import numpy as np
 
 from nnscratch.gradcheck.contract import Runner, check_contract, run_on_other_data, unguarded
-from nnscratch.gradcheck.diagnosis import Scene, diagnose
 from nnscratch.gradcheck.differences import (
     Comparison,
     Subject,
@@ -22,6 +21,8 @@ from nnscratch.gradcheck.differences import (
     compare_ties,
     kink_pattern,
 )
+from nnscratch.gradcheck.hints import diagnose
+from nnscratch.gradcheck.hints.evidence import Scene
 from nnscratch.gradcheck.parts import narrow_down
 from nnscratch.gradcheck.report import Failure, Report
 from nnscratch.gradcheck.start import move_from_start

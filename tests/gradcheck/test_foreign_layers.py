@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nnscratch.gradcheck import check_gradients
-from nnscratch.gradcheck.diagnosis import UNKNOWN
+from nnscratch.gradcheck.hints import UNKNOWN
 from nnscratch.layers import GaussianSampling, Layer
 from tests.gradcheck.foreign_layers import RIGHT, SiLU
 from tests.gradcheck.mutants_of_foreign_layers import FOREIGN

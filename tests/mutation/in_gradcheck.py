@@ -93,7 +93,7 @@ MUTANTS = [
         "    if not _takes(layer.forward, np",
         OF_FOREIGN,
     ),
-    Mutant("gradcheck/values.py", "        if where:\n", "        if False:\n", OF_FOREIGN),
+    Mutant("gradcheck/hints/dropped.py", "        if where:\n", "        if False:\n", OF_FOREIGN),
     Mutant("map_inference.py", "+ 2 * self.beta * z  #", "+ self.beta * z  #", OF_CHECK),
     Mutant(
         "exercises/ex00_training.py",

@@ -1,7 +1,4 @@
-"""Patterns in the places of the wrong entries: border, period, shift.
-
-Each function returns the hint, or None if its pattern does not fit.
-"""
+"""Where the wrong entries are: one alone, at the border, in a regular pattern, along an axis."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from nnscratch.gradcheck.evidence import Scene, Wrong, matches
+from nnscratch.gradcheck.hints.evidence import Scene, Wrong
 
 Array = np.ndarray
 
@@ -20,36 +17,6 @@ def single_entry(wrong: Wrong, scene: Scene) -> str | None:
         index = [int(i) for i in np.argwhere(wrong.mask)[0]]
         return f"only the entry {index} is wrong: look for an index, a loop's end, a clip."
     return None
-
-
-def shift(wrong: Wrong, scene: Scene) -> str | None:
-    """Right, but for a step to the side: compared where the two overlap."""
-    if wrong.image_axes is None:
-        return None
-    a, n = (np.moveaxis(g, wrong.image_axes, (0, 1)) for g in (wrong.analytic, wrong.numeric))
-    for down, right in itertools.product((-1, 0, 1), repeat=2):
-        if (down, right) == (0, 0) or a.shape[0] <= abs(down) or a.shape[1] <= abs(right):
-            continue
-        here = a[max(down, 0) : a.shape[0] + down, max(right, 0) : a.shape[1] + right]
-        there = n[max(-down, 0) : n.shape[0] - down, max(-right, 0) : n.shape[1] - right]
-        # where little overlaps, agreement says little
-        if here.size >= a.size / 3 and here.size > 3 and matches(here, there):
-            return (
-                f"off by one: the gradient is right but moved {down} down and {right} to the "
-                "right; look at where the padding is cropped."
-            )
-    return None
-
-
-def reordered(wrong: Wrong, scene: Scene) -> str | None:
-    """In each sample, or in a parameter, the right numbers in other places."""
-    if not wrong.known.all() or wrong.mask.ndim < 2:
-        return None
-    groups = len(wrong.mask) if wrong.name.startswith("input") else 1
-    a, n = (np.sort(g.reshape(groups, -1), axis=1) for g in (wrong.analytic, wrong.numeric))
-    if a.shape[1] < 4 or not matches(a, n):
-        return None
-    return "the right numbers in the wrong places: look at the order of the axes, as in a reshape."
 
 
 def _wrong_pixels(wrong: Wrong) -> Array | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
-from nnscratch.gradcheck.differences import rms
+from nnscratch.gradcheck.differences import STEP, rms
 
 Array = np.ndarray
 
@@ -38,6 +39,15 @@ class Scene:
     backward: Callable[[Array], dict[str, Array]]
     forward: Callable[[], Array] | None
 
+    def slope(self, array: Array, point: Array, direction: Array) -> Array:
+        """The derivative of the outputs when ``array`` moves from the point that way."""
+        assert self.forward is not None
+        with replaced(array, point + STEP * direction):
+            upper = self.forward()
+        with replaced(array, point - STEP * direction):
+            lower = self.forward()
+        return (upper - lower) / (2 * STEP)
+
 
 @dataclass(frozen=True)
 class Wrong:
@@ -58,6 +68,23 @@ class Wrong:
         if self.numeric.ndim != 4:
             return None
         return (1, 2) if self.name.startswith("input") else (0, 1)
+
+
+@contextmanager
+def replaced(array: Array, values: Array) -> Iterator[None]:
+    """Put other numbers into the array for a while."""
+    kept = array.copy()
+    array[...] = values
+    try:
+        yield
+    finally:
+        array[...] = kept
+
+
+def ratio_of(analytic: Array, numeric: Array, axis: int | None = None) -> Array:
+    """The one factor that brings ``numeric`` closest to ``analytic``, along an axis or for all."""
+    products, squares = analytic * numeric, numeric**2
+    return products.sum(axis=axis) / np.maximum(squares.sum(axis=axis), 1e-300)
 
 
 def matches(a: Array, b: Array) -> bool:

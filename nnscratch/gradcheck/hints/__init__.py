@@ -3,43 +3,55 @@
 Every test is exact (a pattern fits to five digits, or is not named) and the first that fits is
 reported. Some do an experiment: if the gradient comes out right once the kernel is flipped, then
 backward reads the kernel the wrong way round.
+
+A hint is a function ``(wrong, scene)`` that gives its sentence, or None if its pattern does not
+fit. Each file here holds those of one idea; what they work with stands in `evidence`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from nnscratch.gradcheck import experiments, groups, local, places, values
 from nnscratch.gradcheck.differences import Comparison
-from nnscratch.gradcheck.evidence import Scene, Wrong
+from nnscratch.gradcheck.hints import (
+    dropped,
+    factors,
+    moved,
+    orientation,
+    places,
+    pointwise,
+    sums,
+    terms,
+)
+from nnscratch.gradcheck.hints.evidence import Scene, Wrong
 
 UNKNOWN = "no pattern recognised; compare backward with the derivation, line by line."
 
 # From the plain to the subtle: what an earlier one explains is not left to a later one.
-TESTS = (
-    values.zero,
-    values.factor,
+HINTS = (
+    dropped.zero,
+    factors.of_all,
     places.single_entry,
-    experiments.orientation,
-    experiments.kernel_in_input_gradient,
-    places.shift,
-    places.reordered,
+    orientation.of_gradient,
+    orientation.of_weights,
+    moved.to_the_side,
+    moved.anywhere,
     places.border,
     places.period,
-    values.mask,
-    groups.parameter_in_dx,
-    groups.diagonal_only,
-    values.missing_term,
-    values.factor_of_some,
-    values.channel_factors,
-    local.number_by_number,
-    groups.factor_in_dx,
-    groups.transposed_map,
-    groups.within_groups,
-    groups.ways,
-    experiments.part_of_the_sum,
-    groups.one_of_several,
-    groups.factor_in_parameter,
+    dropped.mask,
+    factors.parameter_in_dx,
+    sums.diagonal_only,
+    terms.in_each_channel,
+    factors.of_some,
+    factors.of_each_channel,
+    pointwise.number_by_number,
+    factors.input_or_output_in_dx,
+    sums.not_transposed,
+    terms.in_each_group,
+    sums.ways,
+    sums.part_of_dy,
+    sums.one_of_several,
+    factors.in_parameter,
     places.confined,
 )
 
@@ -51,4 +63,4 @@ def diagnose(name: str, comparison: Comparison, tolerance: float, scene: Scene) 
         return "forward gives NaN or infinity close to this point, so there is nothing to compare."
     in_good_groups = np.isnan(numeric) & (error <= tolerance)
     wrong = Wrong(name, analytic, np.where(in_good_groups, analytic, numeric), error > tolerance)
-    return next((hint for test in TESTS if (hint := test(wrong, scene))), UNKNOWN)
+    return next((hint for of in HINTS if (hint := of(wrong, scene))), UNKNOWN)

@@ -1,26 +1,33 @@
-"""Layers that work number by number, ``y = f(x)``: what backward takes for f', and what it is.
-
-Each function returns the hint, or None if its pattern does not fit.
-"""
+"""Layers that work number by number, ``y = f(x)``: what backward takes for f', and what it is."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from nnscratch.gradcheck.differences import STEP
-from nnscratch.gradcheck.evidence import Scene, Wrong, in_words, matches
+from nnscratch.gradcheck.hints.evidence import (
+    Scene,
+    Wrong,
+    in_words,
+    matches,
+    ratio_of,
+    replaced,
+)
 
 Array = np.ndarray
 
 
 def number_by_number(wrong: Wrong, scene: Scene) -> str | None:
     """Compare the slopes: taken at another place, without a factor, without a term."""
-    if wrong.name != "input" or not wrong.known.all() or not _is_pointwise(scene):
+    if wrong.name != "input" or not wrong.known.all() or scene.forward is None:
         return None
-    x, y, dy = scene.x.copy(), _forward(scene), scene.cotangent
+    x, y, dy = scene.x, scene.forward(), scene.cotangent
+    if y.shape != x.shape or not _is_pointwise(x, y, scene.forward):
+        return None
     claimed, slope = wrong.analytic / dy, wrong.numeric / dy
     for where, point in {"the output y": y, "-x": -x, "|x|": np.abs(x)}.items():
-        if matches(claimed, _slope_at(scene, point)):
+        if matches(claimed, scene.slope(x, point, np.ones_like(x))):
             return f"the derivative is right, but taken at {where} instead of the input x."
     branch = wrong.mask
     if branch.sum() < 4:
@@ -36,14 +43,14 @@ def number_by_number(wrong: Wrong, scene: Scene) -> str | None:
                 times = "" if np.isclose(ratio, 1, rtol=1e-5) else f"{in_words(ratio, scene)} * "
                 return f"{side}a factor {times}{words} is missing in the derivative."
     for name, values in ({"1": np.ones_like(slope)} | candidates).items():
-        share = float((slope - claimed) @ values / (values @ values))
+        share = float(ratio_of(slope - claimed, values))
         if matches(share * values, slope - claimed):
             return (
                 f"{side}a term is missing or superfluous: the derivative should have "
                 f"{share:.4g} * {name} more. Of a product u v it is u' v + u v'."
             )
     for name, values in ({"1": np.ones_like(slope)} | candidates).items():
-        share = float(claimed @ values / (values @ values))
+        share = float(ratio_of(claimed, values))
         if matches(share * values, claimed):
             return (
                 f"{side}backward takes {share:.4g} * {name} for the derivative, which is another "
@@ -52,35 +59,16 @@ def number_by_number(wrong: Wrong, scene: Scene) -> str | None:
     return None
 
 
-def _forward(scene: Scene) -> Array:
-    assert scene.forward is not None
-    return scene.forward()
-
-
-def _is_pointwise(scene: Scene) -> bool:
+def _is_pointwise(x: Array, y: Array, forward: Callable[[], Array]) -> bool:
     """Whether each output depends on the one input in its place."""
-    if scene.forward is None or scene.cotangent.shape != scene.x.shape:
-        return False
-    before = scene.forward()
-    for place in (0, scene.x.size // 2):
-        kept = scene.x.flat[place]
-        scene.x.flat[place] = kept + 0.1
-        moved = np.flatnonzero(scene.forward() != before)
-        scene.x.flat[place] = kept
-        if (moved != place).any():
+    for place in (0, x.size // 2):
+        moved = x.copy()
+        moved.flat[place] += 0.1
+        with replaced(x, moved):
+            changed = np.flatnonzero(forward() != y)
+        if (changed != place).any():
             return False
     return True
-
-
-def _slope_at(scene: Scene, point: Array) -> Array:
-    """f' there; all numbers can be moved at once."""
-    kept = scene.x.copy()
-    scene.x[...] = point + STEP
-    upper = _forward(scene)
-    scene.x[...] = point - STEP
-    lower = _forward(scene)
-    scene.x[...] = kept
-    return (upper - lower) / (2 * STEP)
 
 
 def _side(branch: Array, x: Array) -> str:

@@ -1,0 +1,42 @@
+"""Every hint is asked, in one order that is written down once."""
+
+import importlib
+import inspect
+import pkgutil
+
+import numpy as np
+
+from nnscratch.gradcheck import check_gradients, hints
+from nnscratch.layers import Dense
+
+
+def test_every_hint_of_every_file_is_asked_once():
+    found = []
+    for file in pkgutil.iter_modules(hints.__path__):
+        module = importlib.import_module(f"{hints.__name__}.{file.name}")
+        found += [
+            function
+            for name, function in vars(module).items()
+            if inspect.isfunction(function)
+            and function.__module__ == module.__name__
+            and not name.startswith("_")
+            and list(inspect.signature(function).parameters) == ["wrong", "scene"]
+        ]
+    assert len(found) > 20
+    assert len(hints.HINTS) == len(set(hints.HINTS))
+    assert set(hints.HINTS) == set(found)
+
+
+def test_a_factor_for_each_channel_is_named():
+    layer = Dense(3)
+    layer.build((4,), np.random.default_rng(0), np.float64)
+
+    def backward(dy):
+        dx = Dense.backward(layer, dy)
+        layer.grads["W"] *= [0.5, 1.25, 3]
+        return dx
+
+    layer.backward = backward
+    report = check_gradients(layer, np.random.default_rng(1).standard_normal((5, 4)))
+    (failure,) = report.failures
+    assert "for each channel, such as gamma: 0.5, 1.25, 3 times" in failure.hint
