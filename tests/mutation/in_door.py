@@ -6,6 +6,7 @@ FILE, OWN, COMMAND = "gradcheck/from_file.py", "gradcheck/own_layer.py", "gradch
 CONTRACT = "gradcheck/contract.py"
 OF_OWN, OF_HINTS = "gradcheck/test_own_layer.py", "gradcheck/test_hints.py"
 OF_MUTANTS, OF_FOREIGN = "gradcheck/test_mutants.py", "gradcheck/test_foreign_layers.py"
+OF_DOCSTRING = "gradcheck/test_docstring.py"
 HINTS, EVIDENCE = "gradcheck/hints/__init__.py", "gradcheck/hints/evidence.py"
 
 MUTANTS = [
@@ -64,4 +65,6 @@ MUTANTS = [
         "gradcheck/hints/places.py", "2 * len(indices) <= length", "len(indices) < 0", OF_MUTANTS
     ),
     Mutant("gradcheck/hints/pointwise.py", "+= 0.1", "+= 0.0", OF_MUTANTS),
+    Mutant("gradcheck/__init__.py", "/ (2 * h)", "/ h", OF_DOCSTRING),
+    Mutant("gradcheck/__init__.py", "< 1e-7", "< 10", OF_DOCSTRING),
 ]
