@@ -21,7 +21,6 @@ from exercises.ex00_nets import (
     logvar_without_eps,
     one_branch,
 )
-from nnscratch import kernels
 from nnscratch.data_checks import Loss
 from nnscratch.gradcheck import Report, check_gradients, check_loss
 from nnscratch.layers import (
@@ -35,6 +34,7 @@ from nnscratch.layers import (
     ReLU,
     Sequential,
 )
+from nnscratch.layers.windows import crop, padded_zeros, taps
 from nnscratch.losses import softmax_crossentropy
 from nnscratch.randomness import stream
 
@@ -89,8 +89,10 @@ def flipped_kernel(layer: Conv2D, dy: Array) -> Array:
     Conv2D.backward(layer, dy)
     layer.grads["W"][...] = layer.grads["W"][::-1, ::-1].copy()
     flipped = layer.params["W"][::-1, ::-1]
-    size = layer.input_shape[0], layer.input_shape[1]
-    return kernels.conv2d_input_gradient(dy, flipped, size, layer.strides, layer._pads())
+    dx = padded_zeros((len(dy), *layer.input_shape), layer.pads(), dy.dtype)
+    for i, j, dx_tap in taps(dx, dy.shape[1:3], layer.kernel_size, layer.strides):
+        dx_tap += dy @ flipped[i, j].T
+    return crop(dx, layer.pads())
 
 
 def missing_bias_sum(layer: Conv2D, dy: Array) -> Array:

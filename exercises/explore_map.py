@@ -9,7 +9,7 @@ moves the code.
 from __future__ import annotations
 
 from nnscratch.layers import Sequential
-from nnscratch.layers.fusion import input_gradient_only
+from nnscratch.layers.wanted import input_gradient_only
 from nnscratch.optimizers import Adam
 from nnscratch.training import Array
 

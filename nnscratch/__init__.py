@@ -1,8 +1,8 @@
 """nnscratch: neural networks from scratch in plain NumPy, to be read.
 
-Start with `nnscratch.layers.dense`, then `nnscratch.layers.base`,
-`nnscratch.layers.sequential` and `nnscratch.layers.convolution`; `nnscratch.gradcheck` tells you
-what you broke.
+Start with `nnscratch.layers.dense`, then `nnscratch.layers.base`, `nnscratch.layers.sequential`,
+`nnscratch.layers.convolution` and `train_step` at the top of `nnscratch.training`;
+`nnscratch.gradcheck` tells you what you broke.
 """
 
 from nnscratch import (
@@ -15,8 +15,7 @@ from nnscratch import (
     optimizers,
     training,
 )
-from nnscratch.kernels import use_kernels
-from nnscratch.layers.fusion import use_fusion
+from nnscratch.kernels import use_fusion, use_kernels
 from nnscratch.profiling import profile
 from nnscratch.threads import set_num_threads
 

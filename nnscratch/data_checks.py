@@ -5,13 +5,14 @@ from __future__ import annotations
 import traceback
 import zlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from nnscratch.layers.base import Layer
 
 Array = np.ndarray
-Loss = Callable[[Array, Array], tuple[float, Array]]
+Loss = Callable[[Array, Array], tuple[float, Any]]  # value, and a gradient or a tuple of them
 
 
 def check_data(

@@ -14,8 +14,38 @@ import numpy as np
 
 from nnscratch.data_checks import Loss
 from nnscratch.layers.base import Array, Composite, Layer
+from nnscratch.optimizers import Optimizer
 
 LARGE = 30.0  # numbers of about 1 are what initial weights and learning rates are made for
+
+
+class NotFiniteError(FloatingPointError):
+    """A loss or a gradient became NaN or infinite; raised before parameters are changed by it."""
+
+
+def finite_loss(loss: Loss) -> Loss:
+    """The same loss, which raises a `NotFiniteError` for a value that is not finite."""
+
+    def checked(y: Array, target: Array) -> tuple[float, Any]:
+        value, gradients = loss(y, target)
+        if not np.isfinite(value):
+            raise NotFiniteError(f"the loss became {value}")
+        return value, gradients
+
+    return checked
+
+
+class WatchedOptimizer:
+    """An optimiser that takes no step along a gradient that is not finite."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+
+    def step(self, params: dict[str, Array], grads: dict[str, Array]) -> None:
+        """That of the optimiser, or a `NotFiniteError`."""
+        if not all_finite(*grads.values()):
+            raise NotFiniteError("a gradient became NaN or infinite")
+        self.optimizer.step(params, grads)
 
 
 def all_finite(*arrays: Array) -> bool:
@@ -74,10 +104,11 @@ def first_not_finite(model: Layer, x: Array, target: Array, loss: Loss) -> str:
             stack.enter_context(_watched(name, layer, found))
         y = model.forward(x, training=True)
         value, dy = loss(y, target)
-        if not found and not (np.isfinite(value) and all_finite(dy)):
+        gradients = dy if isinstance(dy, tuple) else (dy,)
+        if not found and not (np.isfinite(value) and all_finite(*gradients)):
             found.append("first in the loss, of finite outputs")
         if not found:
-            model.backward(dy)
+            model.backward(*gradients)
     return found[0] if found else "not again when the step was repeated"
 
 

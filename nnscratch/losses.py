@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnscratch import kernels
 from nnscratch.layers.activations import sigmoid
 
 Array = np.ndarray
@@ -46,10 +45,11 @@ def mse(y: Array, target: Array, reduction: str = "mean") -> tuple[float, Array]
     ----------
     Bishop, "Pattern Recognition and Machine Learning", 2006, Eq. 1.2, without its 1/2.
     """
-    _check_alike("mse", y, target)
-    m = _terms(y.shape, reduction)
-    total, dy = kernels.squared_error(y, target, 1 / m)
-    return total / m, dy
+    check_alike("mse", y, target)
+    m = divisor(y.shape, reduction)
+    difference = y - target
+    total = np.square(difference, dtype=np.float64).sum()
+    return float(total) / m, difference * (2 / m)
 
 
 def binary_crossentropy(
@@ -91,13 +91,13 @@ def binary_crossentropy(
     ----------
     Bishop, "Pattern Recognition and Machine Learning", 2006, Eqs. 4.90-4.91.
     """
-    _check_alike("binary_crossentropy", logits, target)
+    check_alike("binary_crossentropy", logits, target)
     if target.size and not (target.min() >= 0 and target.max() <= 1):
         raise ValueError(
             f"binary_crossentropy: targets run from {target.min()} to {target.max()}; they are "
             "probabilities and must lie in [0, 1]. Divide bytes by 255."
         )
-    m = _terms(logits.shape, reduction)
+    m = divisor(logits.shape, reduction)
     terms = np.maximum(logits, 0) - target * logits + np.log1p(np.exp(-np.abs(logits)))
     return _total(terms) / m, (sigmoid(logits) - target) * (1 / m)
 
@@ -144,7 +144,7 @@ def softmax_crossentropy(
     """
     _check_labels(logits, labels)
     N = len(labels)
-    m = _terms((N,), reduction)
+    m = divisor((N,), reduction)
     x = logits.astype(np.float64)  # between two of float32, 3e38 and -3e38, lies more than it holds
     shifted = x - x.max(axis=1, keepdims=True)  # (N, classes)
     log_sum = np.log(np.exp(shifted).sum(axis=1, keepdims=True))  # (N, 1)
@@ -193,8 +193,8 @@ def gaussian_kl(
     ----------
     Kingma & Welling, "Auto-encoding variational Bayes", ICLR 2014, appendix B.
     """
-    _check_alike("gaussian_kl", mu, logvar)
-    m = _terms(mu.shape, reduction)
+    check_alike("gaussian_kl", mu, logvar)
+    m = divisor(mu.shape, reduction)
     wide = logvar.astype(np.float64)
     excess = np.maximum(np.expm1(wide) - wide, 0)  # s^2 - 1 - log s^2
     value = _total(np.square(mu, dtype=np.float64) + excess) / 2 / m
@@ -206,7 +206,7 @@ def _total(terms: Array) -> float:
     return float(terms.sum(dtype=np.float64))
 
 
-def _terms(shape: tuple[int, ...], reduction: str) -> int:
+def divisor(shape: tuple[int, ...], reduction: str) -> int:
     """What the sum of all terms is divided by."""
     divisors = {"mean": int(np.prod(shape)), "sum": 1, "batch_mean": shape[0]}
     if not isinstance(reduction, str) or reduction not in divisors:
@@ -219,7 +219,8 @@ def _terms(shape: tuple[int, ...], reduction: str) -> int:
     return divisors[reduction]
 
 
-def _check_alike(name: str, y: Array, target: Array) -> None:
+def check_alike(name: str, y: Array, target: Array) -> None:
+    """Raise a ValueError or TypeError, which begins with ``name``, unless both are alike."""
     _check_array(name, "output", y)
     if not isinstance(target, np.ndarray) or isinstance(target, np.ma.MaskedArray):
         raise TypeError(f"{name}: the target must be a plain NumPy array; use np.asarray.")

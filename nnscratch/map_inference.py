@@ -24,12 +24,12 @@ import numpy as np
 
 from nnscratch.array_checks import check_number
 from nnscratch.data_checks import check_samples
-from nnscratch.kernels.buffers import one_call
 from nnscratch.layers.base import Layer
-from nnscratch.layers.fusion import input_gradient_only
 from nnscratch.layers.geometry import check_count
+from nnscratch.layers.wanted import input_gradient_only
 from nnscratch.lbfgs import minimize_rows
 from nnscratch.optimizers import Adam
+from nnscratch.stand_ins import one_call
 
 Array = np.ndarray
 

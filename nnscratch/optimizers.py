@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch import kernels
+from nnscratch import stand_ins
 from nnscratch.layers.geometry import check_count
 from nnscratch.optimizer_checks import (
     check_gradients,
@@ -175,8 +175,9 @@ class Optimizer:
             grads = clip_by_global_norm({key: grads[key] for key in moved}, self.global_clipnorm)
         self._params = self._params or dict(params)
         self.state["steps"] += 1
+        update = stand_ins.stand_in(self.update)
         for key, p in moved.items():
-            self.update(key, p, grads[key], rate)
+            update(key, p, grads[key], rate)
         if not same_arrays(self._left, self.state):
             for key, p in params.items():  # frozen ones too, so that a thaw changes no keys
                 for name in self.moments:
@@ -344,7 +345,11 @@ class Adam(Optimizer):
         self.epsilon, self.weight_decay = float(epsilon), float(weight_decay)
 
     def update(self, key: str, p: Array, g: Array, rate: float) -> None:
-        m, v = self.moment(f"m.{key}", p), self.moment(f"v.{key}", p)
-        kernels.adam(
-            p, g, m, v, rate, self.beta_1, self.beta_2, self.epsilon, self.weight_decay, self.steps
-        )
+        m, v, t = self.moment(f"m.{key}", p), self.moment(f"v.{key}", p), self.steps
+        m *= self.beta_1
+        m += (1 - self.beta_1) * g
+        v *= self.beta_2  # v += (1 - beta_2) * (g^2 - v) would cancel if beta_2 is small
+        v += (1 - self.beta_2) * g**2
+        mhat, vhat = m / (1 - self.beta_1**t), v / (1 - self.beta_2**t)
+        p -= rate * self.weight_decay * p
+        p -= rate * mhat / (np.sqrt(vhat) + self.epsilon)

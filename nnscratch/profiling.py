@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from nnscratch import stand_ins
 from nnscratch.data_checks import check_samples
 from nnscratch.divergence import leaves, replaced
 from nnscratch.layers.activations import ReLU
@@ -73,7 +74,7 @@ def profile(model: Layer, x: Array, loss: OutputLoss | None = None) -> list[Laye
 
     Times are those of the layers one by one, medians of a few passes after a first one. Training
     does not run them so: with the compiled kernels, neighbouring layers become one step
-    (`nnscratch.layers.fusion`), whose time belongs to none of them. So the last line has the time
+    (`nnscratch.kernels.planner`), whose time belongs to none of them. So the last line has the time
     of the model as it is run, beside the sum of the layers. Both include dL/dx of the first layer,
     which training leaves out; the sum lacks what happens between layers, such as putting skips
     beside images. Operations are those of the direct algorithm, though some kernels need fewer.
@@ -153,9 +154,9 @@ def _time_layers(model: Layer, x: Array, loss: OutputLoss) -> dict[str, Millisec
     with ExitStack() as stack:
         for name, layer in leaves(model):
             forward, backward = seconds[name] = [], []
-            stack.enter_context(
-                replaced(layer, _timed(layer.forward, forward), _timed(layer.backward, backward))
-            )
+            (step,) = stand_ins.steps([layer])  # what computes this layer if it stands alone
+            timed = _timed(step.forward, forward), _timed(step.backward, backward)
+            stack.enter_context(replaced(layer, *timed))
         for _ in range(REPEATS):
             _run(model, x, loss, model.forward, model.backward)
     return {name: _milliseconds(*both) for name, both in seconds.items()}
@@ -180,7 +181,8 @@ def _run(
         for key, array in getattr(model, what).items()
     ]
     try:
-        backward(loss(forward(x, training=True))[1])
+        gradients = loss(forward(x, training=True))[1]
+        backward(*gradients) if isinstance(gradients, tuple) else backward(gradients)
     finally:
         for what, key, array in before:
             getattr(model, what)[key][...] = array

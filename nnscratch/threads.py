@@ -1,4 +1,4 @@
-"""How many threads compute, and why those of NumPy must keep out of the way of the kernels'."""
+"""How many threads compute."""
 
 from __future__ import annotations
 
@@ -14,11 +14,8 @@ def set_num_threads(n: int) -> None:
     """Share the work of the compiled kernels among ``n`` threads.
 
     At first there is one for each CPU core, or what the environment variable ``NUMBA_NUM_THREADS``
-    says. The bits of a result do not depend on n. NumPy's own threads, those of its BLAS (the
-    library that multiplies its matrices), keep spinning
-    for a while after a matrix product and then hold the cores that the kernels want; so beside
-    compiled kernels BLAS has one thread, from ``use_kernels("compiled")`` on. With the reference
-    kernels, n is the number of BLAS threads.
+    says. The bits of a result do not depend on n. Without compiled kernels, n is the number of
+    threads of BLAS, the library that multiplies NumPy's matrices.
 
     Raises
     ------
@@ -33,6 +30,9 @@ def set_num_threads(n: int) -> None:
         return
     import numba
 
+    from nnscratch.kernels.compilation import num_threads
+
+    num_threads()  # which starts them in the right way
     config: Any = numba.config
     if n > config.NUMBA_NUM_THREADS:
         raise ValueError(

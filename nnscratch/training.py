@@ -10,20 +10,31 @@ import numpy as np
 from tqdm import tqdm
 
 from nnscratch.data_checks import Loss, check_data, check_samples, slices
-from nnscratch.divergence import all_finite
+from nnscratch.divergence import NotFiniteError, WatchedOptimizer, finite_loss
 from nnscratch.files import check_writable
-from nnscratch.kernels.buffers import one_call
 from nnscratch.layers.base import Layer, all_parts
-from nnscratch.layers.fusion import parameter_gradients_only
 from nnscratch.layers.geometry import check_count
+from nnscratch.layers.wanted import parameter_gradients_only
 from nnscratch.optimizers import Optimizer
 from nnscratch.progress import progress_bar
 from nnscratch.randomness import stream
 from nnscratch.run_settings import describe, describe_layers
+from nnscratch.stand_ins import one_call, stand_in
 from nnscratch.training_run import History, Run
 
 Array = np.ndarray
 Data = tuple[Array, Array]
+
+
+def train_step(
+    model: Layer, optimizer: Optimizer | WatchedOptimizer, loss: Loss, x: Array, target: Array
+) -> float:
+    """Move the parameters a little downhill, and return the loss of before: all of training."""
+    y = model.forward(x, training=True)
+    value, gradients = loss(y, target)
+    model.backward(*gradients) if isinstance(gradients, tuple) else model.backward(gradients)
+    optimizer.step(model.params, model.grads)
+    return value
 
 
 @one_call()
@@ -166,19 +177,13 @@ def _train_epoch(
     run: Run, x: Array, target: Array, loss: Loss, batches: list[Array], bar: tqdm
 ) -> float:
     """One pass over the samples, whose numbers ``batches`` holds; the mean loss."""
-    model, optimizer = run.model, run.optimizer
     total, done = 0.0, 0
+    watched, finite = WatchedOptimizer(run.optimizer), finite_loss(stand_in(loss))
     for batch in batches:
-        y = model.forward(x[batch], training=True)
-        value, dy = loss(y, target[batch])
-        if not np.isfinite(value):
-            raise run.divergence(f"the loss became {value}", x[batch], target[batch], loss)
-        model.backward(dy)
-        grads = model.grads
-        if not all_finite(*grads.values()):
-            what = "a gradient became NaN or infinite"
-            raise run.divergence(what, x[batch], target[batch], loss)
-        optimizer.step(model.params, grads)
+        try:
+            value = train_step(run.model, watched, finite, x[batch], target[batch])
+        except NotFiniteError as error:
+            raise run.divergence(str(error), x[batch], target[batch], loss) from None
         total, done = total + float(value) * len(batch), done + len(batch)
         bar.set_postfix_str(f"loss {total / done:.4g}", refresh=False)
         bar.update(len(batch))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nnscratch import kernels, profiling
+from nnscratch.kernels.twins import Fused
 from nnscratch.layers import (
     BatchNormalization,
     Conv2D,
@@ -21,7 +22,6 @@ from nnscratch.layers import (
     Sequential,
 )
 from nnscratch.layers.base import Composite
-from nnscratch.layers.fusion import Fused
 from nnscratch.losses import mse
 from nnscratch.models import VAE, Autoencoder, NegativeELBO, UNet
 from nnscratch.profiling import REPEATS, profile

@@ -106,8 +106,8 @@ def negative_elbo() -> tuple[Callable[..., Any], str, list[Array]]:
         for parameter, point in zip(model.params.values(), values, strict=True):
             parameter[...] = point
         model.sampling.state["draws"][...] = 0  # the same noise every time
-        value, dy = loss(model.forward(x, training=True), x)
-        model.backward(dy)
+        value, gradients = loss(model.forward(x, training=True), x)
+        model.backward(*gradients)
         return value, tuple(gradient.copy() for gradient in model.grads.values())
 
     rng = np.random.default_rng(12)

@@ -1,118 +1,77 @@
-"""The heavy loops of the layers, and the one place that chooses who computes them.
+"""Compiled code that stands in for layers, losses and optimisers, and who chooses it.
 
-A kernel, here, is such a loop; in ``kernel_size`` it is the window of weights of a convolution.
-Layers call ``kernels.conv2d`` and its siblings; `reference` documents each, in plain NumPy. The
-functions of the same names in `compiled` are many times faster and need numba. They are the
-default; `use_kernels` or the environment variable ``NNSCRATCH_KERNELS`` choose otherwise.
+Nothing here is needed to understand the library: each compiled function computes, many times
+faster, what the NumPy code of a layer computes. They need numba and are the default; `use_kernels`
+or the environment variable ``NNSCRATCH_KERNELS`` choose otherwise. `planner` says which function
+stands in for what, `twins` has the functions as layers see them.
 """
 
 from __future__ import annotations
 
 import os
 import warnings
-from types import ModuleType
 
-from threadpoolctl import threadpool_limits
-
-from nnscratch.kernels import reference
-from nnscratch.kernels.reference import (
-    adam,
-    average_pool2d,
-    average_pool2d_input_gradient,
-    channel_moments,
-    channel_sum,
-    conv2d,
-    conv2d_input_gradient,
-    conv2d_weight_gradient,
-    leaky_relu,
-    leaky_relu_input_gradient,
-    max_pool2d,
-    max_pool2d_input_gradient,
-    normalize,
-    normalize_input_gradient,
-    relu,
-    relu_input_gradient,
-    squared_error,
-    upsample2d,
-    upsample2d_input_gradient,
-)
-
-__all__ = [
-    "IMPLEMENTATIONS",
-    "adam",
-    "average_pool2d",
-    "average_pool2d_input_gradient",
-    "channel_moments",
-    "channel_sum",
-    "conv2d",
-    "conv2d_input_gradient",
-    "conv2d_weight_gradient",
-    "in_use",
-    "leaky_relu",
-    "leaky_relu_input_gradient",
-    "max_pool2d",
-    "max_pool2d_input_gradient",
-    "normalize",
-    "normalize_input_gradient",
-    "relu",
-    "relu_input_gradient",
-    "squared_error",
-    "upsample2d",
-    "upsample2d_input_gradient",
-    "use_kernels",
-]
+from nnscratch import stand_ins
 
 _in_use = "reference"
-IMPLEMENTATIONS: dict[str, ModuleType] = {"reference": reference}  # those in memory
 
 
 def use_kernels(name: str) -> str:
-    """Choose the implementation that every layer uses from now on.
+    """Choose what runs from now on.
 
     Parameters
     ----------
     name : str
-        "compiled", or "reference", which is plain NumPy and never imports numba.
+        "compiled", or "reference", which is the layers' own NumPy and never imports numba.
 
     Returns
     -------
     str
-        The name of those that were used so far, to go back to them.
+        The name of what ran so far, to go back to it.
 
     Raises
     ------
     ValueError
-        If there is no such implementation.
+        If it is another name.
     ImportError
         If the compiled kernels are chosen but numba is missing.
     """
-    if name == "compiled" and name not in IMPLEMENTATIONS:
-        from nnscratch.kernels import compiled
-
-        IMPLEMENTATIONS[name] = compiled
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_no_threads_after_a_fork)
-    if name not in IMPLEMENTATIONS:
-        raise ValueError(
-            f"there are no kernels named {name!r}; choose one of "
-            f"{sorted({'compiled', *IMPLEMENTATIONS})} in use_kernels or in the environment "
-            "variable NNSCRATCH_KERNELS."
-        )
-    for kernel in __all__:
-        if hasattr(reference, kernel):
-            globals()[kernel] = getattr(IMPLEMENTATIONS[name], kernel)
     global _in_use
-    before, _in_use = _in_use, name
+    if name not in ("compiled", "reference"):
+        raise ValueError(
+            f'there are no kernels named {name!r}; choose "compiled" or "reference" in '
+            "use_kernels or in the environment variable NNSCRATCH_KERNELS."
+        )
     if name == "compiled":
-        threadpool_limits(1, "blas")  # see `nnscratch.set_num_threads`
+        from nnscratch.kernels import planner  # imports numba, which may be missing
+
+        stand_ins.attach(planner)
+    else:
+        stand_ins.attach(None)
+    before, _in_use = _in_use, name
     return before
+
+
+def use_fusion(on: bool) -> None:
+    """Choose whether compiled code may compute neighbouring layers in one go; at first, it may."""
+    if _in_use == "compiled":
+        from nnscratch.kernels import planner
+
+        planner.use_fusion(on)
+
+
+def in_use() -> str:
+    """The name of what runs now."""
+    return _in_use
 
 
 def _no_threads_after_a_fork() -> None:
     """GNU OpenMP ends a forked process that asks for the threads its parent had."""
+    if _in_use != "compiled":
+        return
     from nnscratch.kernels.compilation import threads_die_in_a_fork
 
-    if _in_use == "compiled" and threads_die_in_a_fork():
+    if threads_die_in_a_fork():
         use_kernels("reference")
         warnings.warn(
             "this process was forked after the compiled kernels had been used, whose threads a "
@@ -122,11 +81,6 @@ def _no_threads_after_a_fork() -> None:
         )
 
 
-def in_use() -> str:
-    """The name of the implementation that layers use now."""
-    return _in_use
-
-
 def _use_the_fastest() -> None:
     try:
         use_kernels("compiled")
@@ -134,6 +88,8 @@ def _use_the_fastest() -> None:
         warnings.warn(f"slow kernels in plain NumPy are used: {error}", stacklevel=3)
 
 
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_no_threads_after_a_fork)
 if os.environ.get("NNSCRATCH_KERNELS"):
     use_kernels(os.environ["NNSCRATCH_KERNELS"])
 else:

@@ -8,7 +8,13 @@ from collections.abc import Callable
 import numpy as np
 
 from nnscratch import kernels
-from nnscratch.kernels import compilation
+from nnscratch.kernels import (
+    compilation,
+    compiled_channels,
+    compiled_pointwise,
+    compiled_pooling,
+    compiled_upsampling,
+)
 from nnscratch.kernels.compiled_blocks import Block, block_backward, block_forward
 from nnscratch.kernels.launch import BLOCK
 from nnscratch.progress import progress_bar
@@ -20,72 +26,69 @@ LITTLE, MUCH = 4, BLOCK  # samples: for one thread, and for several
 
 
 def convolution(dtype: type) -> None:
-    x: Array = np.ones((2, 4, 4, 16), dtype)
-    W: Array = np.ones((3, 3, 16, 16), dtype)
-    kernels.conv2d(x, W, np.ones(16, dtype), (1, 1), NO_PADS)
-
-
-def convolution_gradients(dtype: type) -> None:
     for channels in (16, 64):  # weights for one thread, and for several
-        x: Array = np.ones((2, 4, 4, channels), dtype)
-        kernels.conv2d_weight_gradient(x, x, (1, 1), (1, 1), NO_PADS)
-        kernels.conv2d_input_gradient(x, np.ones((3, 3, channels, channels), dtype), (6, 6), (1, 1),
-                                      NO_PADS)  # fmt: skip
+        _block(dtype, channels, pooled=False)
 
 
 def pooled_convolution(dtype: type) -> None:
-    block = Block((4, 4, 16), (4, 4, 16), (3, 3), (1, 1), (1, 1), (1, 1), False, True, True)
-    x: Array = np.ones((2, 4, 4, 16), dtype)
-    W: Array = np.ones((3, 3, 16, 16), dtype)
-    y, winner = block_forward(block, x, W, np.ones(16, dtype))
-    block_backward(block, x, y, winner, y, W, want_dx=True, want_dW=True)
+    _block(dtype, 16, pooled=True)
+
+
+def _block(dtype: type, channels: int, pooled: bool) -> None:
+    image = (4, 4, channels)
+    block = Block(image, image, (3, 3), (1, 1), (1, 1), (1, 1), False, pooled, pooled)
+    x: Array = np.ones((2, *image), dtype)
+    W: Array = np.ones((3, 3, channels, channels), dtype)
+    y, winner = block_forward(block, x, W, np.ones(channels, dtype))
+    seen = y if pooled else None
+    block_backward(block, x, seen, winner, y, W, want_dx=True, want_dW=True)
 
 
 def pooling(dtype: type) -> None:
     for samples in (LITTLE, MUCH):
         x: Array = np.ones((samples, 2, 2, 1), dtype)
         for size, strides in (((2, 2), (2, 2)), ((2, 1), (1, 1)), ((2, 1), (2, 1))):
-            y, winner = kernels.max_pool2d(x, size, strides, NO_PADS)
-            kernels.max_pool2d_input_gradient(y, winner, (2, 2), size, strides, NO_PADS)
-            y = kernels.average_pool2d(x, size, strides, NO_PADS)
-            kernels.average_pool2d_input_gradient(y, (2, 2), size, strides, NO_PADS)
+            y, winner = compiled_pooling.max_pool2d(x, size, strides, NO_PADS)
+            compiled_pooling.max_pool2d_input_gradient(y, winner, (2, 2), size, strides, NO_PADS)
+            y = compiled_pooling.average_pool2d(x, size, strides, NO_PADS)
+            compiled_pooling.average_pool2d_input_gradient(y, (2, 2), size, strides, NO_PADS)
 
 
 def upsampling(dtype: type) -> None:
     for samples in (LITTLE, MUCH):
         for interpolation in ("nearest", "bilinear"):
-            y = kernels.upsample2d(np.ones((samples, 2, 2, 1), dtype), (2, 2), interpolation)
-            kernels.upsample2d_input_gradient(y, (2, 2), interpolation)
+            y = compiled_upsampling.upsample2d(
+                np.ones((samples, 2, 2, 1), dtype), (2, 2), interpolation
+            )
+            compiled_upsampling.upsample2d_input_gradient(y, (2, 2), interpolation)
 
 
 def activations(dtype: type) -> None:
     for samples in (LITTLE, 2 * MUCH):
         x: Array = np.ones((samples, 1), dtype)
-        kernels.relu_input_gradient(*kernels.relu(x))
-        kernels.leaky_relu_input_gradient(x, kernels.leaky_relu(x, 0.5), 0.5)
+        compiled_pointwise.relu_input_gradient(*compiled_pointwise.relu(x))
+        compiled_pointwise.leaky_relu_input_gradient(x, compiled_pointwise.leaky_relu(x, 0.5), 0.5)
 
 
 def channels(dtype: type) -> None:
     one: Array = np.ones(1, dtype)
     for samples in (LITTLE, 2 * MUCH):
         x: Array = np.ones((samples, 1), dtype)
-        kernels.channel_sum(x)
-        kernels.channel_moments(x)
-        kernels.normalize(x, one, one, one, one)
-        kernels.normalize_input_gradient(x, x, one, one)
+        compiled_channels.channel_moments(x)
+        compiled_channels.normalize(x, one, one, one, one)
+        compiled_channels.normalize_input_gradient(x, x, one, one)
 
 
 def training(dtype: type) -> None:
     for samples in (LITTLE, 2 * MUCH):
         state: Array = np.ones((4, samples), dtype)
         p, g, m, v = state
-        kernels.squared_error(p, g, 1.0)
-        kernels.adam(p, g, m, v, 1e-3, 0.9, 0.999, 1e-8, 0.0, 1)
+        compiled_pointwise.squared_error(p, g, 1.0)
+        compiled_pointwise.adam(p, g, m, v, 1e-3, 0.9, 0.999, 1e-8, 0.0, 1)
 
 
 GROUPS: tuple[Callable[[type], None], ...] = (
     convolution,
-    convolution_gradients,
     pooled_convolution,
     pooling,
     upsampling,

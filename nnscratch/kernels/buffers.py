@@ -20,6 +20,8 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import DTypeLike
 
+from nnscratch.kernels.blas import at_work
+
 Array = np.ndarray
 
 _LINE = 64  # bytes that the cache of a CPU handles as one
@@ -75,14 +77,14 @@ def _forget() -> None:
 def one_call() -> Iterator[None]:
     """Within, memory is used again; the end of the outermost lets go of it.
 
-    As a decorator, ``@one_call()``, for functions that run a model many times. What a model or a
-    result still holds is theirs, and goes back to the system with them.
+    What a model or a result still holds is theirs, and goes back to the system with them.
     """
     global _calls
     with _lock:
         _calls += 1
     try:
-        yield
+        with at_work():
+            yield
     finally:
         with _lock:
             _calls -= 1

@@ -1,9 +1,10 @@
 """How the kernels are compiled, and where the result is kept.
 
 Numba compiles a kernel when it is first called with some type of numbers, and keeps the machine
-code in a folder. It notices changes in the file of the kernel but not in the functions that the
-kernel calls from other files; so the folder used here carries a digest of all files next to this
-one. Somebody who changes a line never runs yesterday's code.
+code in a folder. By itself it compiles anew after any change of the kernel's file, a comment
+included, and overlooks the functions that the kernel calls from other files. So here the folder
+carries a digest of what all files next to this one mean: somebody who changes a line never runs
+yesterday's code, and a comment changes nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import getpass
-import hashlib
 import os
 import stat
 import sys
@@ -22,12 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import event
+from numba.core import caching, event
 
-# Threads that wait for work spin for some 20 us and then sleep. Spinning for longer, GNU OpenMP's
-# habit, makes a step twenty times slower if another program wants one of the cores.
-if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+from nnscratch.meaning import digest_of_files
 
 CONFIG: Any = numba.config
 if CONFIG.DISABLE_JIT:
@@ -39,11 +36,9 @@ SECONDS = 40  # to compile everything for one type of numbers, on two cores of 2
 
 def _folder() -> Path | None:
     """The first place that only this user can write to, or None."""
-    digest = hashlib.sha256()
-    for file in sorted(HERE.glob("*.py")):
-        digest.update(file.read_bytes())
+    name = f"compiled-{digest_of_files(HERE.rglob('*.py'))[:12]}"
     for place in _places():
-        folder = place / f"compiled-{digest.hexdigest()[:12]}"
+        folder = place / name
         try:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -98,12 +93,33 @@ FOLDER = _folder()
 
 def serial(function: Callable, **options: Any) -> Callable:
     """A kernel: compiled when first called, and kept."""
-    before, CONFIG.CACHE_DIR = CONFIG.CACHE_DIR, str(FOLDER or "")
-    try:
-        keep = FOLDER is not None
-        return numba.njit(cache=keep, error_model="numpy", nogil=True, **options)(function)
-    finally:
-        CONFIG.CACHE_DIR = before
+    kernel = numba.njit(error_model="numpy", nogil=True, **options)(function)
+    if FOLDER is not None:
+        kernel._cache = _Kept(function)
+    return kernel
+
+
+class _KeptByName(caching.CompileResultCacheImpl):
+    """Machine code is found by the name of its function; `FOLDER` holds no other version of it."""
+
+    def __init__(self, function: Callable) -> None:
+        self._locator, self._py_file, self._lineno = self, function.__code__.co_filename, 0
+        version = f"{sys.version_info[0]}{sys.version_info[1]}"
+        module = function.__module__.removeprefix(f"{__package__}.")
+        self._filename_base = f"{module}.{function.__qualname__}.py{version}"
+
+    def get_cache_path(self) -> str:
+        return str(FOLDER)
+
+    def ensure_cache_path(self) -> None:
+        Path(self.get_cache_path()).mkdir(mode=0o700, exist_ok=True)
+
+    def get_source_stamp(self) -> int:
+        return 0
+
+
+class _Kept(caching.FunctionCache):
+    _impl_class = _KeptByName
 
 
 def parallel(function: Callable) -> Callable:
@@ -131,13 +147,31 @@ def num_threads() -> int:
         If the kind of threads that NUMBA_THREADING_LAYER asks for is not to be had.
     """
     try:
-        return numba.get_num_threads()
+        return _started_threads() and numba.get_num_threads()
     except ValueError as error:
         raise RuntimeError(
             f"the compiled kernels have no threads: NUMBA_THREADING_LAYER is "
             f'"{CONFIG.THREADING_LAYER}", which numba cannot load here. Unset that environment '
             f'variable or set it to "workqueue", which is always there. ({error})'
         ) from error
+
+
+@functools.cache
+def _started_threads() -> bool:
+    """Threads that wait for work spin for some 20 us and then sleep.
+
+    Spinning for longer, GNU OpenMP's habit, makes a step twenty times slower if another program
+    wants one of the cores. It reads this variable when it is loaded, and nobody else shall see it.
+    """
+    ours = not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys()
+    if ours:
+        os.environ["GOMP_SPINCOUNT"] = "10000"
+    try:
+        numba.get_num_threads()
+    finally:
+        if ours:
+            del os.environ["GOMP_SPINCOUNT"]
+    return True
 
 
 _one_by_one = threading.Lock()

@@ -1,4 +1,4 @@
-"""Sums over channels and batch normalisation, compiled; `reference_pointwise` says what they are.
+"""Batch normalisation, compiled: moments of channels, and what is done with them.
 
 Everything is seen as one long row of numbers. Channels are the fastest axis, so number i belongs
 to channel ``i % C``. Loops over channels run over "lanes": the channels, repeated until there are
@@ -11,7 +11,6 @@ import numpy as np
 from numba import prange, uintp
 from numpy.typing import DTypeLike
 
-from nnscratch.kernels import reference_pointwise as reference
 from nnscratch.kernels.buffers import empty
 from nnscratch.kernels.compilation import parallel, serial
 from nnscratch.kernels.launch import BLOCK, Kernel, check_alike, launch, ready
@@ -70,14 +69,6 @@ def _sum_blocks(blocks, size, x, partial):
         _sum_block(np.int64(b), size, x, partial)
 
 
-def channel_sum(dy: Array) -> Array:
-    if dy.size == 0:
-        return reference.channel_sum(dy)
-    flat = ready(dy).reshape(-1)
-    totals = _totals((_sum_block, _sum_blocks), 1, dy.shape[-1], np.float64, flat)
-    return totals[0].astype(dy.dtype)
-
-
 @serial
 def _square_block(b, size, x, mean, rest, partial):
     last, lanes = uintp(min(b * size + size, len(x))), uintp(partial.shape[2])
@@ -96,8 +87,7 @@ def _square_blocks(blocks, size, x, mean, rest, partial):
 
 
 def channel_moments(x: Array) -> tuple[Array, Array]:
-    if x.size == 0:
-        return reference.channel_moments(x)
+    """Mean and biased variance of every channel of x (..., C), not empty; float64 arrays (C,)."""
     C, flat = x.shape[-1], ready(x).reshape(-1)
     m = x.size // C
     mean = _totals((_sum_block, _sum_blocks), 1, C, np.float64, flat)[0] / m
@@ -119,27 +109,30 @@ def _in_two(mean: Array, x: Array) -> tuple[Array, Array]:
 
 
 @serial
-def _normalize_block(b, size, x, mean, rest, s, gamma, beta, y, xhat):
+def _normalize_block(b, size, x, mean, rest, inv_std, gamma, beta, y, xhat):
     last, lanes = uintp(min(b * size + size, len(x))), uintp(len(mean))
     for i in range(uintp(b * size), last, lanes):
         for k in range(min(lanes, last - i)):
-            xhat[i + k] = (x[i + k] - mean[k] - rest[k]) * s[k]
+            xhat[i + k] = (x[i + k] - mean[k] - rest[k]) * inv_std[k]
         for k in range(min(lanes, last - i)):
             y[i + k] = gamma[k] * xhat[i + k] + beta[k]
 
 
 @parallel
-def _normalize_blocks(blocks, size, x, mean, rest, s, gamma, beta, y, xhat):
+def _normalize_blocks(blocks, size, x, mean, rest, inv_std, gamma, beta, y, xhat):
     for b in prange(blocks):
-        _normalize_block(np.int64(b), size, x, mean, rest, s, gamma, beta, y, xhat)
+        _normalize_block(np.int64(b), size, x, mean, rest, inv_std, gamma, beta, y, xhat)
 
 
-def normalize(x: Array, mean: Array, s: Array, gamma: Array, beta: Array) -> tuple[Array, Array]:
+def normalize(
+    x: Array, mean: Array, inv_std: Array, gamma: Array, beta: Array
+) -> tuple[Array, Array]:
+    """y and xhat, like x (..., C); no digit of a float64 mean is lost."""
     y, xhat = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
     launch(
         (_normalize_block, _normalize_blocks), x.size, _layout(x.shape[-1])[1],
         ready(x).reshape(-1), *_in_two(mean, x),
-        *(_lanes(values, x) for values in (s, gamma, beta)),
+        *(_lanes(values, x) for values in (inv_std, gamma, beta)),
         y.reshape(-1), xhat.reshape(-1),
     )  # fmt: skip
     return y, xhat
@@ -179,11 +172,10 @@ def _gradient_blocks(blocks, size, dy, xhat, scale, mean, slope, dx):
 
 
 def normalize_input_gradient(
-    dy: Array, xhat: Array, s: Array, gamma: Array
+    dy: Array, xhat: Array, inv_std: Array, gamma: Array
 ) -> tuple[Array, Array, Array]:
+    """dx, dgamma and dbeta, if the moments are those of the batch itself, which is not empty."""
     check_alike(dy, xhat)
-    if dy.size == 0:
-        return reference.normalize_input_gradient(dy, xhat, s, gamma)
     dx, C = empty(dy.shape, dy.dtype), dy.shape[-1]
     flat = ready(dy).reshape(-1), ready(xhat).reshape(-1)
     totals = _totals((_two_sums_block, _two_sums_blocks), 2, C, dy.dtype, *flat)
@@ -191,7 +183,7 @@ def normalize_input_gradient(
     m = dy.size // C
     launch(
         (_gradient_block, _gradient_blocks), dy.size, _layout(C)[1],
-        *flat, *(_lanes(values, dy) for values in (gamma * s, dbeta / m, dgamma / m)),
+        *flat, *(_lanes(values, dy) for values in (gamma * inv_std, dbeta / m, dgamma / m)),
         dx.reshape(-1),
     )  # fmt: skip
     return dx, dgamma, dbeta

@@ -27,19 +27,17 @@ from nnscratch.kernels.compilation import num_threads
 from nnscratch.kernels.compiled_weights import pack, unpack
 from nnscratch.kernels.convolution_drivers import backward_kernel, forward_kernel
 from nnscratch.kernels.launch import ready
-from nnscratch.kernels.phases import BLOCK, TILE_ROWS, Geometry, Image, Plan, plans, round_up
+from nnscratch.kernels.phases import BLOCK, TILE_ROWS, Plan, round_up
 from nnscratch.kernels.scratch import SLACK
 from nnscratch.kernels.vectors import LANES
 
 Array = np.ndarray
-Pair = tuple[int, int]
-Pads = tuple[Pair, Pair]
 
 SAMPLE_BLOCKS = 16  # partial sums of the weight gradient
 
 
 def forward(
-    plan: Plan, x: Array, W: Array, b: Array | None, rectify: bool = False, pool: bool = False
+    plan: Plan, x: Array, W: Array, b: Array, rectify: bool, pool: bool
 ) -> tuple[Array, Array]:
     """Outputs of a convolution, if wanted through ReLU and 2x2 max pooling, and the winners.
 
@@ -65,8 +63,7 @@ def backward(
     x: Array | None,
     dy: Array,
     W: Array | None,
-    y: Array | None = None,
-    want_db: bool = True,
+    y: Array | None,
 ) -> tuple[Array, Array | None, Array | None]:
     """The gradients dx, dW (taps, C, K) and db (K,) of a convolution.
 
@@ -83,7 +80,7 @@ def backward(
     size = vector_count * len(numbers.quads) * 4 * lanes
     blocks = sample_blocks(samples, size) if x is not None else min(samples, SAMPLE_BLOCKS)
     sums = empty((blocks, size if x is not None else 0), dtype)
-    bias_size = round_up(back.image.channels, BLOCK) if want_db and x is not None else 0
+    bias_size = round_up(back.image.channels, BLOCK) if x is not None else 0
     bias_sums: Array = np.empty((blocks, bias_size), dtype)
     dx = empty((samples if W is not None else 0, *target[:3]), dtype)
     threads, together = threads_for(blocks), _together(there, back)
@@ -145,11 +142,9 @@ def _rows(plan: Plan, threads: int, dtype: np.dtype) -> Array:
     return empty((threads, 2 * TILE_ROWS * plan.target.across * LANES[dtype]), dtype)
 
 
-def _bias(plan: Plan, b: Array | None, dtype: np.dtype) -> Array:
-    """The bias, or zeros, filled up to whole vectors."""
+def _bias(plan: Plan, b: Array, dtype: np.dtype) -> Array:
+    """The bias, filled up to whole vectors."""
     channels = round_up(plan.target.channels, LANES[dtype])
-    if b is None:
-        return _zeros(channels, dtype)
     if len(b) == channels:
         return ready(b)
     padded: Array = np.zeros(channels, dtype)
@@ -160,60 +155,3 @@ def _bias(plan: Plan, b: Array | None, dtype: np.dtype) -> Array:
 @lru_cache(maxsize=512)
 def _zeros(n: int, dtype: np.dtype) -> Array:
     return np.zeros(n, dtype)
-
-
-# ---------------------------------------------------------------- the three kernels of the layers
-
-
-def conv2d(x: Array, W: Array, b: Array | None, strides: Pair, pads: Pads) -> Array:
-    kh, kw, C, K = W.shape
-    there, _ = _plans(x.shape[1:3], C, K, (kh, kw), strides, pads)
-    _check(x, there.image, W.dtype)
-    if b is not None and (b.shape != (K,) or b.dtype != W.dtype):
-        raise ValueError(
-            f"a convolution got a bias of shape {b.shape} and {b.dtype}; its weights ask for "
-            f"{(K,)} and {W.dtype}."
-        )
-    return forward(there, x, W.reshape(kh * kw, C, K), b)[0]
-
-
-def conv2d_weight_gradient(x: Array, dy: Array, size: Pair, strides: Pair, pads: Pads) -> Array:
-    C, K = x.shape[3], dy.shape[3]
-    there, back = _plans(x.shape[1:3], C, K, size, strides, pads)
-    _check(x, there.image, x.dtype)
-    _check(dy, back.image, x.dtype)
-    if len(x) != len(dy):
-        raise ValueError(f"a convolution got {len(x)} images but gradients of {len(dy)}.")
-    _, dW, _ = backward(there, back, x, dy, None, want_db=False)
-    return dW.reshape(*size, C, K)  # type: ignore[union-attr]
-
-
-def conv2d_input_gradient(dy: Array, W: Array, size: Pair, strides: Pair, pads: Pads) -> Array:
-    kh, kw, C, K = W.shape
-    _, back = _plans(size, C, K, (kh, kw), strides, pads)
-    _check(dy, back.image, W.dtype)
-    return forward(back, dy, W.reshape(kh * kw, C, K).transpose(0, 2, 1), None)[0]
-
-
-def _plans(
-    size: Pair, C: int, K: int, kernel: Pair, strides: Pair, pads: Pads
-) -> tuple[Plan, Plan]:
-    OH, OW = (
-        (n + sum(pad) - k) // s + 1
-        for n, pad, k, s in zip(size, pads, kernel, strides, strict=True)
-    )
-    if min(OH, OW) < 1:
-        raise ValueError(f"a kernel of {kernel} does not fit into images of {size} with {pads}.")
-    before = pads[0][0], pads[1][0]
-    return plans(Geometry((*size, C), (OH, OW, K), kernel, strides, before))
-
-
-def _check(array: Array, image: Image, dtype: np.dtype) -> None:
-    """Kernels trust their arguments: what does not fit must not reach them."""
-    if dtype not in LANES:
-        raise TypeError(f"a convolution got {dtype} numbers; it takes float32 and float64.")
-    if array.shape[1:] != image[:3] or array.dtype != dtype:
-        raise ValueError(
-            f"a convolution got {array.dtype} images of {array.shape[1:]}; its weights, strides "
-            f"and pads ask for {dtype} ones of {image[:3]}."
-        )

@@ -1,6 +1,7 @@
 """Activations, squared error and Adam, compiled: one pass over memory, shared out among threads.
 
-`reference_pointwise` says what they compute. Everything is seen as one long row of numbers.
+What they compute stands in the layers, losses and optimisers. Everything is seen as one long row
+of numbers.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numba import prange, uintp
 
-from nnscratch.kernels import reference_pointwise as reference
 from nnscratch.kernels.buffers import empty
 from nnscratch.kernels.compilation import parallel, serial
 from nnscratch.kernels.launch import BLOCK, check_alike, check_fits, launch, ready
@@ -139,13 +139,8 @@ def adam(
     weight_decay: float,
     t: int,
 ) -> None:
-    if g.dtype != p.dtype:
-        g = g.astype(p.dtype, casting="same_kind")
+    """One step; p, m and v, which change in place, lie in rows, or reshape would make copies."""
     check_alike(p, g, m, v)
-    in_rows = p.flags.carray and m.flags.carray and v.flags.carray  # or reshape makes copies
-    if not in_rows or p.dtype.char not in "fd":
-        reference.adam(p, g, m, v, rate, beta_1, beta_2, epsilon, weight_decay, t)
-        return
     betas = beta_1, beta_2, 1 - beta_1, 1 - beta_2, 1 - beta_1**t, 1 - beta_2**t
     numbers = rate, rate * weight_decay, epsilon, *betas
     launch(
@@ -177,9 +172,8 @@ def _error_blocks(blocks, size, y, target, scale, gradient, partial):
 
 
 def squared_error(y: Array, target: Array, scale: float) -> tuple[float, Array]:
+    """``sum (y - target)^2``, added up in float64, and the gradient of ``scale`` times that."""
     check_alike(y, target)
-    if y.dtype.char not in "fd":  # such as integers, of which NumPy makes floats
-        return reference.squared_error(y, target, scale)
     gradient, partial = empty(y.shape, y.dtype), empty((-(-y.size // BLOCK), LANES), np.float64)
     launch(
         (_error_block, _error_blocks), y.size, BLOCK,

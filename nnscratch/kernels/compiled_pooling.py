@@ -1,8 +1,8 @@
 """Pooling, compiled: rows are shared out so that no two threads ever write to one place.
 
-`reference` says what it computes. A share is a row of outputs on the way forward and, backward, a
+A share is a row of outputs on the way forward and, backward, a
 row of the image, which collects what it gets from all windows over it.
-Letters as in `reference`; a ``window`` is (kh, kw, sh, sw, top, left).
+Letters as in `nnscratch.layers.windows`; a ``window`` is (kh, kw, sh, sw, top, left).
 """
 
 from __future__ import annotations

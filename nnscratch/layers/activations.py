@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnscratch import kernels
 from nnscratch.layers.base import Array, Layer
 
 
@@ -25,14 +24,14 @@ class ReLU(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)
-        y, positive = kernels.relu(x)
+        positive = x > 0
         self.cache = (positive,)
-        return y
+        return np.maximum(x, 0)  # NaN stays NaN
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)
         (positive,) = self.cache
-        return kernels.relu_input_gradient(dy, positive)
+        return dy * positive
 
 
 class LeakyReLU(Layer):
@@ -63,12 +62,12 @@ class LeakyReLU(Layer):
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)
         self.cache = (x,)
-        return kernels.leaky_relu(x, self.negative_slope)
+        return np.where(x > 0, x, self.negative_slope * x)
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)
         (x,) = self.cache
-        return kernels.leaky_relu_input_gradient(dy, x, self.negative_slope)
+        return np.where(x > 0, dy, self.negative_slope * dy)
 
 
 class Sigmoid(Layer):

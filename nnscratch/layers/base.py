@@ -71,6 +71,8 @@ class Layer:
     wanted: Mapping[str, Wanted] = MappingProxyType({})  # of params and state, if any, after build
     place: str = ""  # in the model that was made of it last: "encoder.0.conv2d"
     trainable: bool = True
+    input_gradient_wanted: bool = True  # see `nnscratch.layers.wanted`
+    parameter_gradients_wanted: bool = True
     drawn_at: str = ""  # the `position` of rng at build, if any random number was drawn
 
     @property

@@ -1,17 +1,16 @@
 """Convolution, the same small weights at every place of an image; and its adjoint, the way back.
 
 The adjoint of a linear map A is its transpose A', that is the map with ``<A u, v> = <u, A' v>`` for
-all u and v: what turns dy into dx. Letters as in `nnscratch.kernels.reference`. W alone is the
-weights; beside H it is the width of an image.
+all u and v: what turns dy into dx. Letters as in `nnscratch.layers.windows`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from nnscratch import kernels
 from nnscratch.initializers import Initializer, check_initializer, glorot_uniform, initial_weights
 from nnscratch.layers.base import Array, Layer, Shape
 from nnscratch.layers.geometry import (
@@ -25,9 +24,40 @@ from nnscratch.layers.geometry import (
     resolve_padding,
     window_counts,
 )
+from nnscratch.layers.windows import crop, pad, padded_zeros, taps, windows
 
 
-class Conv2D(Layer):
+class _Convolution(Layer):
+    """What both convolutions are told: how many filters, which windows, which first weights."""
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int],
+        padding: Padding,
+        kernel_initializer: Initializer,
+    ) -> None:
+        super().__init__()
+        self.filters = check_count(filters, "filters")
+        self.kernel_size = pair(kernel_size, "kernel_size")
+        self.strides = pair(strides, "strides")
+        self.padding = check_padding(padding)
+        self.kernel_initializer = check_initializer(kernel_initializer)
+
+    def _draw(self, *channels: int, rng: np.random.Generator) -> dict[str, Array]:
+        """W (kh, kw, *channels) and b (K,)."""
+        (kh, kw), C, K = self.kernel_size, self.input_shape[2], self.filters
+        fans = kh * kw * C, kh * kw * K
+        W = initial_weights(self.kernel_initializer, (kh, kw, *channels), *fans, rng)
+        return {"W": W, "b": np.zeros(K)}
+
+    def pads(self) -> Pads:
+        """The zeros around the larger image, that of the Conv2D's input: ((top, bottom), ...)."""
+        raise NotImplementedError
+
+
+class Conv2D(_Convolution):
     """Every output pixel is a weighted sum over a window of the input.
 
     Forward, with x zero outside the image, strides (sh, sw), and pt rows of zeros above and pl
@@ -82,12 +112,7 @@ class Conv2D(Layer):
         padding: Padding = "same",
         kernel_initializer: Initializer = glorot_uniform,
     ) -> None:
-        super().__init__()
-        self.filters = check_count(filters, "filters")
-        self.kernel_size = pair(kernel_size, "kernel_size")
-        self.strides = pair(strides, "strides")
-        self.padding = check_padding(padding)
-        self.kernel_initializer = check_initializer(kernel_initializer)
+        super().__init__(filters, kernel_size, strides, padding, kernel_initializer)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         H, W, _ = check_image_shape(input_shape)
@@ -95,15 +120,12 @@ class Conv2D(Layer):
         return (*window_counts((H, W), self.kernel_size, self.strides, pads), self.filters)
 
     def make_params(self, rng: np.random.Generator) -> dict[str, Array]:
-        (kh, kw), C, K = self.kernel_size, self.input_shape[2], self.filters
-        fans = kh * kw * C, kh * kw * K
-        W = initial_weights(self.kernel_initializer, (kh, kw, C, K), *fans, rng)
-        return {"W": W, "b": np.zeros(K)}
+        return self._draw(self.input_shape[2], self.filters, rng=rng)
 
     def multiply_adds(self) -> int:
         return int(np.prod(self.built_shape[:2])) * self.params["W"].size
 
-    def _pads(self) -> Pads:
+    def pads(self) -> Pads:
         size = self.input_shape[0], self.input_shape[1]
         return resolve_padding(self.padding, size, self.kernel_size, self.strides)
 
@@ -111,21 +133,31 @@ class Conv2D(Layer):
         self.check_input(x)  # (N, H, W, C)
         self.cache = (x,)
         W, b = self.params["W"], self.params["b"]  # (kh, kw, C, K), (K,)
-        return kernels.conv2d(x, W, b, self.strides, self._pads())  # (N, OH, OW, K)
+        X = self._window_rows(x)  # (N * OH * OW, kh * kw * C)
+        y = X @ W.reshape(-1, self.filters)
+        y += b
+        return y.reshape(len(x), *self.built_shape)  # (N, OH, OW, K)
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)  # (N, OH, OW, K)
         (x,) = self.cache
-        self.grads["W"][...] = kernels.conv2d_weight_gradient(
-            x, dy, self.kernel_size, self.strides, self._pads()
-        )
-        self.grads["b"][...] = kernels.channel_sum(dy)
-        return kernels.conv2d_input_gradient(
-            dy, self.params["W"], x.shape[1:3], self.strides, self._pads()
-        )
+        W, pads = self.params["W"], self.pads()
+        X = self._window_rows(x)  # (N * OH * OW, kh * kw * C)
+        dy_rows = dy.reshape(-1, self.filters)  # (N * OH * OW, K)
+        self.grads["W"][...] = (X.T @ dy_rows).reshape(W.shape)  # from y = X W + b
+        self.grads["b"][...] = dy_rows.sum(axis=0, dtype=np.float64)
+        dx = padded_zeros(x.shape, pads, dy.dtype)
+        for i, j, dx_tap in taps(dx, dy.shape[1:3], self.kernel_size, self.strides):
+            dx_tap += (dy_rows @ W[i, j].T).reshape(dx_tap.shape)  # a pixel collects from all taps
+        return crop(dx, pads)  # (N, H, W, C)
+
+    def _window_rows(self, x: Array) -> Array:
+        """A row of numbers for every window, known as "im2col": there they are columns."""
+        x_windows = windows(pad(x, self.pads()), self.kernel_size, self.strides)
+        return x_windows.reshape(-1, math.prod(x_windows.shape[3:]))  # (N * OH * OW, kh * kw * C)
 
 
-class Conv2DTranspose(Layer):
+class Conv2DTranspose(_Convolution):
     """The adjoint of a Conv2D: every input pixel paints a weighted window onto the output.
 
     Let A be the linear map of the Conv2D (without bias) that has the same weights, strides and
@@ -139,9 +171,11 @@ class Conv2DTranspose(Layer):
                                    dy[n, h*sh + i - pt, w*sw + j - pl, k] x[n, h, w, c]
                   db[k]          = sum_(n, r, s) dy[n, r, s, k]
 
-    what would lie outside of y being dropped. So the three kernels of Conv2D serve again, with x
-    and dy in exchanged roles: dW has the formula of Conv2D's dW where dy stands for the image and x
-    for the gradient.
+    what would lie outside of y being dropped. The derivation: A' is defined by
+    ``<A' x, v> = <x, A v>`` for all x and v. The loss moves by ``<dy, A' u> = <A dy, u>`` if x
+    moves by u, so ``dx = A dy``. And ``<dy, A' x> = <A dy, x>`` is linear in W: it is the product
+    of x with a convolution of dy, so dW has the formula of Conv2D's dW where dy stands for the
+    image and x for the gradient.
 
     Parameters
     ----------
@@ -187,15 +221,10 @@ class Conv2DTranspose(Layer):
         output_padding: int | Sequence[int] | None = None,
         kernel_initializer: Initializer = glorot_uniform,
     ) -> None:
-        super().__init__()
-        self.filters = check_count(filters, "filters")
-        self.kernel_size = pair(kernel_size, "kernel_size")
-        self.strides = pair(strides, "strides")
-        self.padding = check_padding(padding)
+        super().__init__(filters, kernel_size, strides, padding, kernel_initializer)
         self.output_padding = (
             None if output_padding is None else pair(output_padding, "output_padding", 0)
         )
-        self.kernel_initializer = check_initializer(kernel_initializer)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         H, W, _ = check_image_shape(input_shape)
@@ -205,7 +234,7 @@ class Conv2DTranspose(Layer):
                 f"the output would be {size[0]} x {size[1]} pixels: the padding crops away all "
                 "of it; use less padding or a larger kernel."
             )
-        back = window_counts(size, self.kernel_size, self.strides, self._pads(size))
+        back = window_counts(size, self.kernel_size, self.strides, self._pads_for(size))
         if back != (H, W):
             raise ValueError(
                 f"output_padding={self.output_padding} asks for {size[0]} x {size[1]} outputs, "
@@ -227,14 +256,14 @@ class Conv2DTranspose(Layer):
             cropped = 0 if self.padding == "valid" else sum(self.padding[axis])  # type: ignore
         return (n - 1) * s + k - cropped + (self.output_padding or (0, 0))[axis]
 
-    def _pads(self, size: Pair) -> Pads:
+    def pads(self) -> Pads:
+        return self._pads_for((self.built_shape[0], self.built_shape[1]))
+
+    def _pads_for(self, size: Pair) -> Pads:
         return resolve_padding(self.padding, size, self.kernel_size, self.strides)
 
     def make_params(self, rng: np.random.Generator) -> dict[str, Array]:
-        (kh, kw), C, K = self.kernel_size, self.input_shape[2], self.filters
-        fans = kh * kw * C, kh * kw * K
-        W = initial_weights(self.kernel_initializer, (kh, kw, K, C), *fans, rng)
-        return {"W": W, "b": np.zeros(K)}
+        return self._draw(self.filters, self.input_shape[2], rng=rng)
 
     def multiply_adds(self) -> int:
         return int(np.prod(self.input_shape[:2])) * self.params["W"].size
@@ -242,18 +271,22 @@ class Conv2DTranspose(Layer):
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)  # (N, H, W, C)
         self.cache = (x,)
-        size = self.built_shape[0], self.built_shape[1]
-        W, b = self.params["W"], self.params["b"]  # (kh, kw, K, C), (K,)
-        y = kernels.conv2d_input_gradient(x, W, size, self.strides, self._pads(size))
+        W, b, pads = self.params["W"], self.params["b"], self.pads()  # (kh, kw, K, C), (K,)
+        x_rows = x.reshape(-1, x.shape[3])  # (N * H * W, C)
+        y = padded_zeros((len(x), *self.built_shape), pads, x.dtype)
+        for i, j, y_tap in taps(y, x.shape[1:3], self.kernel_size, self.strides):
+            y_tap += (x_rows @ W[i, j].T).reshape(y_tap.shape)  # every pixel paints a window
+        y = crop(y, pads)
         y += b
         return y  # (N, OH, OW, K)
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)  # (N, OH, OW, K)
         (x,) = self.cache
-        pads = self._pads(dy.shape[1:3])
-        self.grads["W"][...] = kernels.conv2d_weight_gradient(
-            dy, x, self.kernel_size, self.strides, pads
-        )
-        self.grads["b"][...] = kernels.channel_sum(dy)
-        return kernels.conv2d(dy, self.params["W"], None, self.strides, pads)
+        W, pads = self.params["W"], self.pads()
+        dY = windows(pad(dy, pads), self.kernel_size, self.strides)  # (N, H, W, kh, kw, K)
+        dY = dY.reshape(-1, math.prod(W.shape[:3]))  # a row for every pixel of x
+        x_rows = x.reshape(-1, x.shape[3])  # (N * H * W, C)
+        self.grads["W"][...] = (dY.T @ x_rows).reshape(W.shape)
+        self.grads["b"][...] = dy.sum(axis=(0, 1, 2), dtype=np.float64)
+        return (dY @ W.reshape(-1, x.shape[3])).reshape(x.shape)  # (N, H, W, C)

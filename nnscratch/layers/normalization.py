@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnscratch import kernels
 from nnscratch.layers.base import Array, Layer, Shape
 
 
@@ -12,35 +11,35 @@ class BatchNormalization(Layer):
     """Give every channel mean 0 and variance 1 over the batch, then a learnt scale and shift.
 
     With m numbers in each channel (m = N for vectors, m = N*H*W for images; all sums are over
-    them) and s for one *over* the standard deviation::
+    them)::
 
-        mean = sum x / m      var = sum (x - mean)^2 / m      s = 1 / sqrt(var + epsilon)
-        xhat = (x - mean) * s      y = gamma * xhat + beta
+        mean = sum x / m      var = sum (x - mean)^2 / m      inv_std = 1 / sqrt(var + epsilon)
+        xhat = (x - mean) * inv_std      y = gamma * xhat + beta
 
     Backward: ``dgamma = sum dy * xhat``, ``dbeta = sum dy`` and, with ``g = gamma * dy``, which is
-    dL/dxhat, x acts on the loss through xhat directly, through s and through mean::
+    dL/dxhat, x acts on the loss through xhat directly, through inv_std and through mean::
 
-        ds    = sum g * (x - mean)
-        dvar  = -1/2 * s^3 * ds            and var moves by 2 (x - mean) / m for each x
-        dmean = -s * sum g                 (through var it has no effect: sum (x - mean) = 0)
-        dx    = g * s + dvar * 2 (x - mean) / m + dmean / m
+        dinv_std = sum g * (x - mean)
+        dvar  = -1/2 * inv_std^3 * dinv_std    and var moves by 2 (x - mean) / m for each x
+        dmean = -inv_std * sum g               (through var it has no effect: sum (x - mean) = 0)
+        dx    = g * inv_std + dvar * 2 (x - mean) / m + dmean / m
 
-    Putting the three lines in, with ``(x - mean) * s = xhat``::
+    Putting the three lines in, with ``(x - mean) * inv_std = xhat``::
 
-        dx = s * (g - sum(g) / m - xhat * sum(g * xhat) / m)
+        dx = inv_std * (g - sum(g) / m - xhat * sum(g * xhat) / m)
 
-    that is: s times g without its mean and, as ``sum(xhat^2) = m`` but for epsilon, without its
-    component along xhat, because the output cannot follow x in these two directions. (gamma is one
-    number for a channel, so ``sum(g)`` is ``gamma * dbeta`` and ``sum(g * xhat)`` is
+    that is: inv_std times g without its mean and, as ``sum(xhat^2) = m`` but for epsilon, without
+    its component along xhat, because the output cannot follow x in these two directions. (gamma is
+    one number for a channel, so ``sum(g)`` is ``gamma * dbeta`` and ``sum(g * xhat)`` is
     ``gamma * dgamma``.) Evaluation uses running statistics, which are constants, so there
-    ``dx = g * s``, with dgamma and dbeta as above.
+    ``dx = g * inv_std``, with dgamma and dbeta as above.
 
     Parameters
     ----------
     momentum : float in [0, 1)
         ``running = momentum * running + (1 - momentum) * batch`` after every training pass.
     epsilon : float > 0
-        Keeps s finite where a channel is constant.
+        Keeps inv_std finite where a channel is constant.
 
     Attributes
     ----------
@@ -97,26 +96,35 @@ class BatchNormalization(Layer):
             raise ValueError("batchnormalization: an empty batch has no mean; give it samples.")
         if training:
             self.check_kept("state", written=True)
-            mean, var = kernels.channel_moments(x)  # (C,)
-            for name, batch in (("mean", mean), ("var", var)):
-                running = self.state[name]
-                running += (1 - self.momentum) * (batch - running)
+            # In float64, and in two passes: the mean of x^2 less mean^2 would cancel far from zero.
+            mean = x.mean(axis=self._axes(), dtype=np.float64)  # (C,)
+            var = ((x - mean) ** 2).mean(axis=self._axes())
+            self.follow(mean, var)
         else:
             mean, var = self.state["mean"], self.state["var"]
-        s = (1 / np.sqrt(var + self.epsilon)).astype(self.dtype)
-        y, xhat = kernels.normalize(x, mean, s, self.params["gamma"], self.params["beta"])
-        self.cache = (xhat, s, training)
-        return y
+        inv_std = (1 / np.sqrt(var + self.epsilon)).astype(self.dtype)
+        xhat = ((x - mean) * inv_std).astype(self.dtype)
+        self.cache = (xhat, inv_std, training)
+        return self.params["gamma"] * xhat + self.params["beta"]
+
+    def follow(self, mean: Array, var: Array) -> None:
+        """Move the running statistics towards those of a batch."""
+        for name, batch in (("mean", mean), ("var", var)):
+            running = self.state[name]
+            running += (1 - self.momentum) * (batch - running)
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)
-        xhat, s, training = self.cache
-        gamma = self.params["gamma"]
-        if training:
-            dx, dgamma, dbeta = kernels.normalize_input_gradient(dy, xhat, s, gamma)
-        else:
-            dx = dy * gamma * s
-            dgamma, dbeta = kernels.channel_sum(dy * xhat), kernels.channel_sum(dy)
-        self.grads["gamma"][...] = dgamma
-        self.grads["beta"][...] = dbeta
-        return dx
+        xhat, inv_std, training = self.cache
+        gamma = self.params["gamma"]  # (C,)
+        dgamma = (dy * xhat).sum(axis=self._axes(), dtype=np.float64).astype(dy.dtype)
+        dbeta = dy.sum(axis=self._axes(), dtype=np.float64).astype(dy.dtype)
+        self.grads["gamma"][...], self.grads["beta"][...] = dgamma, dbeta
+        if not training:
+            return dy * gamma * inv_std
+        m = dy.size // dy.shape[-1]
+        return gamma * inv_std * (dy - dbeta / m - xhat * (dgamma / m))
+
+    def _axes(self) -> tuple[int, ...]:
+        """All but the channels."""
+        return tuple(range(len(self.input_shape)))

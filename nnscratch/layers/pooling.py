@@ -1,13 +1,14 @@
 """Pooling: one number for every window, and to which of its pixels the gradient goes back.
 
-Letters as in `nnscratch.kernels.reference`; every channel is pooled by itself.
+Letters as in `nnscratch.layers.windows`; every channel is pooled by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from nnscratch import kernels
+import numpy as np
+
 from nnscratch.layers.base import Array, Layer, Shape
 from nnscratch.layers.geometry import (
     Padding,
@@ -18,6 +19,7 @@ from nnscratch.layers.geometry import (
     resolve_padding,
     window_counts,
 )
+from nnscratch.layers.windows import crop, pad, padded_zeros, taps
 
 
 class _Pooling2D(Layer):
@@ -45,7 +47,12 @@ class _Pooling2D(Layer):
                 )
         return (*window_counts((H, W), self.pool_size, self.strides, pads), C)
 
-    def _pads(self) -> Pads:
+    def _taps(self, padded: Array) -> Iterator[tuple[int, int, Array]]:
+        """For each place (i, j) in the window, the pixels (N, OH, OW, C) that meet it."""
+        OH, OW, _ = self.built_shape
+        return taps(padded, (OH, OW), self.pool_size, self.strides)
+
+    def pads(self) -> Pads:
         size = self.input_shape[0], self.input_shape[1]
         return resolve_padding(self.padding, size, self.pool_size, self.strides)
 
@@ -80,17 +87,25 @@ class MaxPooling2D(_Pooling2D):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)  # (N, H, W, C)
-        y, winner = kernels.max_pool2d(x, self.pool_size, self.strides, self._pads())
+        kh, kw = self.pool_size
+        padded = pad(x, self.pads(), -np.inf)  # padding never wins
+        y = np.full((len(x), *self.built_shape), -np.inf, x.dtype)  # (N, OH, OW, C)
+        for _, _, x_tap in self._taps(padded):
+            np.maximum(y, x_tap, out=y)
+        winner = np.zeros(y.shape, np.min_scalar_type(kh * kw - 1))  # i * kw + j of the maximum
+        for i, j, x_tap in reversed(list(self._taps(padded))):  # the first of equals stays
+            np.copyto(winner, i * kw + j, where=x_tap == y)
         self.cache = (winner,)
-        return y  # (N, OH, OW, C)
+        return y
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)  # (N, OH, OW, C)
         (winner,) = self.cache
-        image = self.input_shape[0], self.input_shape[1]
-        return kernels.max_pool2d_input_gradient(
-            dy, winner, image, self.pool_size, self.strides, self._pads()
-        )
+        kw = self.pool_size[1]
+        dx = padded_zeros((len(dy), *self.input_shape), self.pads(), dy.dtype)
+        for i, j, dx_tap in self._taps(dx):
+            dx_tap += dy * (winner == i * kw + j)
+        return crop(dx, self.pads())  # (N, H, W, C)
 
 
 class AveragePooling2D(_Pooling2D):
@@ -121,11 +136,21 @@ class AveragePooling2D(_Pooling2D):
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)  # (N, H, W, C)
         self.cache = (x.shape,)
-        return kernels.average_pool2d(x, self.pool_size, self.strides, self._pads())
+        y = np.zeros((len(x), *self.built_shape), x.dtype)  # (N, OH, OW, C)
+        for _, _, x_tap in self._taps(pad(x, self.pads())):
+            y += x_tap
+        return y / self._pixels_in_window()
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)  # (N, OH, OW, C)
-        image = self.input_shape[0], self.input_shape[1]
-        return kernels.average_pool2d_input_gradient(
-            dy, image, self.pool_size, self.strides, self._pads()
-        )
+        share = dy / self._pixels_in_window()
+        dx = padded_zeros((len(dy), *self.input_shape), self.pads(), dy.dtype)
+        for _, _, dx_tap in self._taps(dx):
+            dx_tap += share
+        return crop(dx, self.pads())  # (N, H, W, C)
+
+    def _pixels_in_window(self) -> Array:
+        """n for each window, (1, OH, OW, 1)."""
+        H, W, _ = self.input_shape
+        ones = pad(np.ones((1, H, W, 1), self.dtype), self.pads())
+        return sum(tap for _, _, tap in self._taps(ones))  # type: ignore[return-value]

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nnscratch.kernels.buffers import empty
-from nnscratch.layers import fusion
+from nnscratch import stand_ins
 from nnscratch.layers.array_checks import share_memory
 from nnscratch.layers.base import Array, Composite, Layer, Shape, all_parts
 from nnscratch.layers.geometry import check_shape
@@ -60,7 +59,7 @@ class Sequential(Composite):
                 raise TypeError(f"layers[{i}] is {layer!r}; it must be a Layer, such as ReLU().")
         super().__init__({f"{i}.{layer.name}": layer for i, layer in enumerate(self.layers)})
         self._steps: list[Any] = []
-        self._planned_for: tuple[Any, ...] = ()
+        self._planned_for: object = None
         kept = sum(hasattr(layer, "built_shape") for layer in self.layers)  # drew theirs already
         rng = stream(seed, "weights", check_shape(input_shape), kept)
         self._build(input_shape, rng, dtype, keep=True)
@@ -74,7 +73,7 @@ class Sequential(Composite):
         self, input_shape: Shape, rng: np.random.Generator, dtype: DTypeLike, keep: bool
     ) -> Shape:
         self.input_shape, self.dtype = check_shape(input_shape), np.dtype(dtype)
-        shape, self._planned_for = self.input_shape, ()
+        shape, self._steps = self.input_shape, []
         for name, layer in self.parts.items():
             try:
                 if keep and hasattr(layer, "built_shape"):
@@ -103,19 +102,20 @@ class Sequential(Composite):
         self.check_input(x)
         self._plan()
         y = x
-        for layer in self._steps:
-            y = layer.forward(y, training)
+        with stand_ins.at_work():
+            for layer in self._steps:
+                y = layer.forward(y, training)
         self.cache = (y.shape,)
         others = (array for layer in reversed(self._steps) for array in layer.cache)
         if share_memory(y, chain(others, [x])):  # the caller may change y before backward
-            kept, y = y, empty(y.shape, y.dtype)
-            y[...] = kept
+            y = y.copy()
         return y
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)
-        for layer in reversed(self._steps):
-            dy = layer.backward(dy)
+        with stand_ins.at_work():
+            for layer in reversed(self._steps):
+                dy = layer.backward(dy)
         return dy
 
     def forget(self) -> None:
@@ -127,10 +127,10 @@ class Sequential(Composite):
         return self.layers[0]
 
     def _plan(self) -> None:
-        """Steps are the layers; for speed, stretches of layers may behave as one."""
-        code = fusion.code_in_use(self.layers)
-        if code != self._planned_for:
-            self._steps, self._planned_for = fusion.steps(self.layers), code
+        """The steps are the layers, or faster code that stands in for some of them."""
+        version = stand_ins.version(self.layers)
+        if not self._steps or version != self._planned_for:
+            self._steps, self._planned_for = stand_ins.steps(self.layers), version
 
     def summary(self) -> None:
         """Print each layer's output shape, parameters, multiply-adds and memory for one sample."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nnscratch import kernels
+import numpy as np
+
 from nnscratch.layers.base import Array, Layer, Shape
 from nnscratch.layers.geometry import check_image_shape, pair
 
@@ -22,8 +23,8 @@ class UpSampling2D(Layer):
     size : int or pair (fh, fw)
         The factors.
     interpolation : "nearest" or "bilinear"
-        Bilinear takes pixels as areas (half-pixel centres), as Keras does; its matrices are those
-        of `nnscratch.kernels.reference.bilinear_matrix`.
+        Bilinear takes pixels as areas (half-pixel centres), as Keras does; U_h and U_w are those
+        of `bilinear_matrix`.
 
     Raises
     ------
@@ -51,8 +52,40 @@ class UpSampling2D(Layer):
     def forward(self, x: Array, training: bool = False) -> Array:
         self.check_input(x)  # (N, H, W, C)
         self.cache = (x.shape,)
-        return kernels.upsample2d(x, self.size, self.interpolation)
+        if self.interpolation == "nearest":
+            return x.repeat(self.size[0], axis=1).repeat(self.size[1], axis=2)
+        U_h, U_w = self._matrices()
+        y = np.einsum("ph,nhwc,qw->npqc", U_h, x, U_w, optimize=True)
+        return np.ascontiguousarray(y)  # (N, H * fh, W * fw, C)
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)  # (N, H * fh, W * fw, C)
-        return kernels.upsample2d_input_gradient(dy, self.size, self.interpolation)
+        (H, W, C), (fh, fw) = self.input_shape, self.size
+        if self.interpolation == "nearest":
+            return dy.reshape(len(dy), H, fh, W, fw, C).sum(axis=(2, 4))
+        U_h, U_w = self._matrices()
+        dx = np.einsum("ph,npqc,qw->nhwc", U_h, dy, U_w, optimize=True)
+        return np.ascontiguousarray(dx)  # (N, H, W, C)
+
+    def _matrices(self) -> tuple[Array, Array]:
+        """U_h (H * fh, H) and U_w (W * fw, W)."""
+        H, W, _ = self.input_shape
+        U_h, U_w = bilinear_matrix(H, self.size[0]), bilinear_matrix(W, self.size[1])
+        return U_h.astype(self.dtype), U_w.astype(self.dtype)
+
+
+def bilinear_matrix(n: int, factor: int) -> Array:
+    """The matrix U (n * factor, n) that enlarges one axis linearly.
+
+    Pixels are areas, not points: the centre of output pixel p lies at
+    ``(p + 1/2) / factor - 1/2`` in the input, and beyond the outermost centres the border pixel
+    is repeated (as Keras and torch with ``align_corners=False``).
+    """
+    p = np.arange(n * factor)
+    place = np.clip((p + 0.5) / factor - 0.5, 0, n - 1)
+    left = np.floor(place).astype(int)
+    right = np.minimum(left + 1, n - 1)
+    U = np.zeros((n * factor, n))
+    U[p, left] += 1 - (place - left)
+    U[p, right] += place - left
+    return U

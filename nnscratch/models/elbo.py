@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nnscratch.kernels.buffers import one_call
 from nnscratch.layers.base import Array
 from nnscratch.layers.geometry import check_count
 from nnscratch.losses import gaussian_kl, mse
 from nnscratch.models.vae import VAE
+from nnscratch.stand_ins import one_call, stand_in
 
 
 class NegativeELBO:
@@ -69,10 +69,10 @@ class NegativeELBO:
 
     def part_of_image(self, y: Array, target: Array) -> tuple[float, Array]:
         """R and dR/dy, of any outputs, whichever model they come from."""
-        return self.reconstruction(y, target, reduction="batch_mean")
+        return stand_in(self.reconstruction)(y, target, reduction="batch_mean")
 
-    def __call__(self, y: Array, target: Array) -> tuple[float, Array]:
-        """The loss and dR/dy; the gradient of KL is left in ``model.kl_gradient``."""
+    def __call__(self, y: Array, target: Array) -> tuple[float, tuple[Array, Array, Array]]:
+        """The loss and its gradients ``(dy, dmu, dlogvar)``, for ``model.backward``."""
         if self.model.output is None or not np.may_share_memory(y, self.model.output):
             raise ValueError(
                 "NegativeELBO was given outputs that are not of the latest forward pass of its "
@@ -82,8 +82,7 @@ class NegativeELBO:
         w = self.weight()
         value, dy = self.part_of_image(y, target)
         kl, (dmu, dlogvar) = gaussian_kl(self.model.mu, self.model.logvar)
-        self.model.kl_gradient = w * dmu, w * dlogvar
-        return value + w * kl, dy
+        return value + w * kl, (dy, w * dmu, w * dlogvar)
 
 
 def linear_warmup(weight: float, steps: int) -> Callable[[int], float]:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nnscratch.kernels.buffers import one_call
 from nnscratch.layers.base import Array, Composite, Layer, Shape, all_parts
 from nnscratch.layers.dense import Dense
 from nnscratch.layers.geometry import check_count
 from nnscratch.layers.sampling import GaussianSampling
 from nnscratch.layers.sequential import Sequential
 from nnscratch.randomness import check_independent, stream
+from nnscratch.stand_ins import one_call
 
 
 class VAE(Composite):
@@ -35,7 +35,8 @@ class VAE(Composite):
         dmu     = dz
         dlogvar = dz * eps * s / 2
 
-    KL depends on both heads directly, not through z or y, so its gradient comes in here, added::
+    KL depends on both heads directly, not through z or y, so its gradient is handed to backward
+    beside dy, and added::
 
         dmu     += w mu
         dlogvar += w (s^2 - 1) / 2
@@ -64,9 +65,6 @@ class VAE(Composite):
         Of the latest forward pass; at first one code at the prior, whose KL is 0.
     output : array (N, H, W, C) or None
         What the latest forward pass returned.
-    kl_gradient : (dmu, dlogvar) or None
-        What `NegativeELBO` leaves here for the next backward pass. Every forward pass removes it,
-        so without that loss ``backward`` is the gradient of y alone, as for any layer.
 
     Raises
     ------
@@ -128,8 +126,7 @@ class VAE(Composite):
         self.sampling.build((2 * d,), rngs[2], self.dtype)
         self.input_shape, self.built_shape = self.encoder.input_shape, self.decoder.built_shape
         self.mu = self.logvar = np.zeros((1, d), self.dtype)
-        self.kl_gradient: tuple[Array, Array] | None = None
-        self.output: Array | None = None
+        self.output: Array | None = None  # of the latest forward pass
 
     def build(self, input_shape: Shape, rng: np.random.Generator, dtype: DTypeLike) -> Shape:
         """Draw all weights anew."""
@@ -152,20 +149,22 @@ class VAE(Composite):
         code = np.concatenate([self.mu, self.logvar], axis=1)  # (N, 2d)
         z = self.sampling.forward(code, training)  # (N, d)
         y = self.decoder.forward(z, training)
-        self.kl_gradient, self.output = None, y
+        self.output = y
         self.cache = (logvar == self.logvar,)
         return y
 
-    def backward(self, dy: Array) -> Array:
+    def backward(self, dy: Array, dmu: Array | float = 0.0, dlogvar: Array | float = 0.0) -> Array:
+        """dL/dx, from dL/dy and the gradients of what else the loss takes, the two heads' outputs.
+
+        ``value, (dy, dmu, dlogvar) = NegativeELBO(model)(y, x)`` gives all three.
+        """
         self.check_gradient(dy)
         dz = self.decoder.backward(dy)
         dcode = self.sampling.backward(dz)
         (within,) = self.cache
-        dmu, dlogvar = np.split(dcode, 2, axis=1)
-        if self.kl_gradient is not None:
-            dmu = dmu + self.kl_gradient[0]
-            dlogvar = dlogvar + self.kl_gradient[1]
-        dlogvar = dlogvar * within
+        dmu_of_z, dlogvar_of_z = np.split(dcode, 2, axis=1)
+        dmu = dmu_of_z + dmu
+        dlogvar = (dlogvar_of_z + dlogvar) * within
         dh = self.mean_head.backward(np.ascontiguousarray(dmu))
         dh = dh + self.logvar_head.backward(np.ascontiguousarray(dlogvar))
         dx = self.encoder.backward(dh)
@@ -185,7 +184,7 @@ class VAE(Composite):
 
     def forget(self) -> None:
         super().forget()
-        self.kl_gradient = self.output = None
+        self.output = None
 
     def entrance(self) -> Layer:
         return self.encoder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnscratch import kernels
 from nnscratch.layers import (
     BatchNormalization,
     Conv2D,
@@ -16,6 +15,7 @@ from nnscratch.layers import (
     UpSampling2D,
 )
 from nnscratch.layers.base import Array, Shape
+from nnscratch.layers.wanted import input_gradient_only, parameter_gradients_only
 from nnscratch.losses import binary_crossentropy, mse
 from nnscratch.models import NegativeELBO, UNet
 from nnscratch.optimizers import Adam
@@ -44,16 +44,21 @@ def images(*shape: int) -> Array:
 
 
 def convolution(c: Convolution, which: str) -> Work:
-    """One pass of a convolution."""
-    x, dy = numbers(c.batch, c.side, c.side, c.channels), numbers(c.batch, c.out, c.out, c.filters)
-    W, b = numbers(c.kernel, c.kernel, c.channels, c.filters), numbers(c.filters)
-    size, strides, pads = (c.kernel, c.kernel), (c.stride, c.stride), ((c.pad, c.pad),) * 2
-    passes = {
-        "forward": lambda: kernels.conv2d(x, W, b, strides, pads),
-        "weights": lambda: kernels.conv2d_weight_gradient(x, dy, size, strides, pads),
-        "input": lambda: kernels.conv2d_input_gradient(dy, W, x.shape[1:3], strides, pads),
-    }
-    return Work(passes[which], c.flops)
+    """One pass of a convolution; the one for the weights gives the gradient of the bias, too."""
+    pads = ((c.pad, c.pad),) * 2
+    layers = [Conv2D(c.filters, c.kernel, c.stride, pads)]
+    model = Sequential(layers, (c.side, c.side, c.channels))
+    x, dy = numbers(c.batch, *model.input_shape), numbers(c.batch, *model.built_shape)
+    if which == "forward":
+        return Work(lambda: model.forward(x, training=True), c.flops)
+    model.forward(x, training=True)
+    only = parameter_gradients_only if which == "weights" else input_gradient_only
+
+    def run() -> Array:
+        with only(model):
+            return model.backward(dy)
+
+    return Work(run, c.flops)
 
 
 def layer_pass(layer: Layer, x: Array, which: str, flops: float = 0.0) -> Work:

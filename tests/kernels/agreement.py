@@ -1,6 +1,6 @@
 """Do the compiled convolutions agree with the reference? Drawn cases, and their check.
 
-Those of fused steps stand in tests/layers/stretches.py. As a program,
+Those of fused steps stand in tests/kernels/stretches.py. As a program,
 ``python -m tests.kernels.agreement``, it checks a fixed set of cases, for child processes in which
 numba compiles for a lesser CPU or has another number of threads.
 
@@ -22,7 +22,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnscratch.kernels import compiled, compiled_pooling, reference, vectors
+from nnscratch.kernels import compiled_pooling, vectors
+from tests.kernels import compiled_code as compiled
+from tests.kernels import numpy_code as reference
 from tests.layers.helpers import normal, pairs
 
 Array = np.ndarray
@@ -148,7 +150,7 @@ def check_convolution(case: Convolution, dtype: type) -> None:
 
 def main() -> None:
     """Check a part of the cases with one thread and with all, and say what was done on what."""
-    from tests.layers.stretches import check_stretch, stretches
+    from tests.kernels.stretches import check_stretch, stretches
 
     done = {"bits": vectors.BITS, "threads": numba.config.NUMBA_NUM_THREADS, "agreed": 0}
 

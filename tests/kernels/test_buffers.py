@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nnscratch import kernels
 from nnscratch.kernels import buffers
 from nnscratch.kernels.buffers import empty
-from nnscratch.layers import fusion
+from nnscratch.layers.wanted import parameter_gradients_only
 from nnscratch.losses import mse
 from nnscratch.optimizers import SGD
 from nnscratch.training import evaluate, fit, predict
@@ -171,7 +171,7 @@ def test_a_training_step_takes_no_new_memory(everything):
     that was used before.
     """
     kernels.use_kernels("compiled")
-    fusion.use_fusion(True)
+    kernels.use_fusion(True)
     model = autoencoder()
     x = np.random.default_rng(0).random((64, 32, 32, 1), np.float32)
     step = TrainingStep(model, x, x, mse)
@@ -181,7 +181,7 @@ def test_a_training_step_takes_no_new_memory(everything):
             if everything:
                 step()
             else:
-                with fusion.parameter_gradients_only(model):
+                with parameter_gradients_only(model):
                     step()
 
     steps(5)

@@ -14,7 +14,10 @@ import pytest
 from nnscratch.kernels import compilation
 
 NOTICE = "nnscratch: compiling its kernels, once, about"
-RELU = "import numpy as np, nnscratch; nnscratch.kernels.relu(np.ones(3, np.float32))"
+RELU = (
+    "import numpy as np, nnscratch; from nnscratch.kernels.compiled_pointwise import relu; "
+    "relu(np.ones(3, np.float32))"
+)
 
 
 def run(code, folder, **environment):
@@ -35,7 +38,7 @@ def machine_code(folder):
 
 
 def test_compiled_once_and_said_once(tmp_path):
-    both = RELU + "; nnscratch.kernels.relu(np.ones(3)); print('done')"
+    both = RELU + "; relu(np.ones(3)); print('done')"
     cold = run(both, tmp_path)
     assert cold.stdout == "done\n"
     (line,) = cold.stderr.splitlines()
@@ -110,11 +113,13 @@ def test_the_folder_depends_on_every_file(sources):
     assert len(files) > 10
     seen = {first}
     for file in files:
-        file.write_bytes(file.read_bytes() + b"\n")
+        before = file.read_bytes()
+        file.write_bytes(before + b"\n# a comment\n")
+        assert compilation._folder() == first
+        file.write_bytes(before + b"\nx = 0\n")
         seen.add(compilation._folder())
+        file.write_bytes(before)
     assert len(seen) == len(files) + 1
-    for file in files:
-        file.write_bytes(file.read_bytes()[:-1])
     assert compilation._folder() == first
 
 

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nnscratch.kernels import compiled, compiled_pooling, launch, reference
+from nnscratch.kernels import compiled_pooling, launch
+from tests.kernels import compiled_code as compiled
+from tests.kernels import numpy_code as reference
 from tests.kernels.test_compiled_pointwise import array
 from tests.layers.helpers import every_dtype, many_shapes, normal, pairs, window_cases
 

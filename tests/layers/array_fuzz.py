@@ -16,7 +16,7 @@ import warnings
 import numpy as np
 
 from nnscratch import kernels, layers
-from nnscratch.layers import Composite, Sequential, fusion
+from nnscratch.layers import Composite, Sequential
 from nnscratch.layers.base import all_parts
 from nnscratch.losses import mse
 from nnscratch.models import VAE, Autoencoder, UNet
@@ -232,7 +232,7 @@ def main() -> None:
     for number in range(options.draws):
         mode = MODES[number % len(MODES)]
         kernels.use_kernels("reference" if mode == "reference" else "compiled")
-        fusion.use_fusion(mode == "fused")
+        kernels.use_fusion(mode == "fused")
         try:
             ended = draw(np.random.default_rng([options.seed, number]))
         except Exception as error:

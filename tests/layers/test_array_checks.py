@@ -18,7 +18,6 @@ from nnscratch.layers import (
     MaxPooling2D,
     ReLU,
     Sequential,
-    fusion,
 )
 from nnscratch.models import VAE, Autoencoder, UNet
 from tests.layers.helpers import build, normal
@@ -30,10 +29,10 @@ MODES = ["fused", "single", "reference"]
 def mode(request):
     """Who computes: compiled stretches of layers, compiled layers, or NumPy."""
     before = kernels.use_kernels("reference" if request.param == "reference" else "compiled")
-    fusion.use_fusion(request.param == "fused")
+    kernels.use_fusion(request.param == "fused")
     yield request.param
     kernels.use_kernels(before)
-    fusion.use_fusion(True)
+    kernels.use_fusion(True)
 
 
 def net():

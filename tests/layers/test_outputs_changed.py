@@ -20,7 +20,6 @@ from nnscratch.layers import (
     Sigmoid,
     Tanh,
     UpSampling2D,
-    fusion,
 )
 from nnscratch.models import VAE, Autoencoder, UNet
 from tests.layers.helpers import both_modes, build, every_layer, normal
@@ -88,11 +87,11 @@ def test_of_a_model(chain, fused):
     model = Sequential(copy.deepcopy(CHAINS[chain]), (4, 4, 2))
     x = normal(3, 4, 4, 2, dtype=np.float32)
     before = x.copy()
-    fusion.use_fusion(fused)
+    kernels.use_fusion(fused)
     try:
         check(model, x, False, overwrite)
     finally:
-        fusion.use_fusion(True)
+        kernels.use_fusion(True)
     np.testing.assert_array_equal(x, before)
 
 

@@ -8,7 +8,7 @@ from nnscratch.gradcheck import check_gradients
 from nnscratch.gradcheck.model_cases import keep_alive, small_unet
 from nnscratch.layers import BatchNormalization, Dense, Flatten, ReLU, Reshape
 from nnscratch.layers.base import all_parts
-from nnscratch.layers.fusion import parameter_gradients_only
+from nnscratch.layers.wanted import parameter_gradients_only
 from nnscratch.losses import mse
 from nnscratch.models import UNet
 from nnscratch.optimizers import Adam

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 pytest.importorskip("torch", reason="compares with PyTorch, which is not installed")
 
 from nnscratch import layers
+from tests.kernels.stretches import stretches
 from tests.layers.helpers import ONE_OF_EACH, both_modes, build, pairs, window_cases
-from tests.layers.stretches import stretches
 from tests.parity.agreement import check_model
 from tests.parity.translation import FUNCTIONS, Twin
 

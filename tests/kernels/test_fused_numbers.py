@@ -6,6 +6,7 @@ from hypothesis import given
 
 from nnscratch import kernels
 from nnscratch.gradcheck import check_gradients
+from nnscratch.kernels import twins
 from nnscratch.layers import (
     Conv2D,
     Conv2DTranspose,
@@ -16,23 +17,23 @@ from nnscratch.layers import (
     Reshape,
     Sequential,
     UpSampling2D,
-    fusion,
 )
 from nnscratch.layers.base import Composite
+from nnscratch.layers.wanted import input_gradient_only, parameter_gradients_only
 from nnscratch.losses import mse
 from nnscratch.models import Autoencoder
 from nnscratch.optimizers import Adam
 from nnscratch.randomness import stream
 from nnscratch.training import fit
 from tests.kernels.agreement import many_cases
+from tests.kernels.stretches import check_stretch, plain_layers, stretches
 from tests.layers.helpers import every_dtype, normal
-from tests.layers.stretches import check_stretch, plain_layers, stretches
 
 
 @pytest.fixture(autouse=True)
 def _compiled_and_fused():
     kernels.use_kernels("compiled")
-    fusion.use_fusion(True)
+    kernels.use_fusion(True)
 
 
 def autoencoder(dtype=np.float64):
@@ -98,7 +99,7 @@ def test_many_samples_and_channels(dtype):
     dy = normal(40, *model.built_shape, seed=2, dtype=dtype)
     fused = passes(model, x, dy)
     assert len(model._steps) == 3
-    fusion.use_fusion(False)
+    kernels.use_fusion(False)
     with plain_layers():
         unfused = passes(model, x, dy)
     assert len(model._steps) == 8
@@ -112,7 +113,7 @@ def test_gradients_of_an_autoencoder():
     report = check_gradients(model, images, training=True)
     assert report.ok, str(report)
     steps = [step for half in model.parts.values() for step in half._steps]
-    assert [type(step) is fusion.Fused for step in steps] == [*3 * [True], False, *3 * [True]]
+    assert [type(step) is twins.Fused for step in steps] == [*3 * [True], False, *3 * [True]]
 
 
 @every_dtype
@@ -165,15 +166,15 @@ def test_another_batch_size_and_no_samples():
 def test_without_the_gradient_of_the_input():
     model = autoencoder()
     expected = passes(model, x, dy)
-    with fusion.parameter_gradients_only(model):
+    with parameter_gradients_only(model):
         found = passes(model, x, dy)
     assert found[1].size == 0
     equal(found[2:], expected[2:])
     equal(passes(model, x, dy), expected)
     with (
         pytest.raises(ValueError, match="dy has shape"),
-        fusion.parameter_gradients_only(model),
-        fusion.parameter_gradients_only(model),
+        parameter_gradients_only(model),
+        parameter_gradients_only(model),
     ):
         model.backward(dy[:1])
     equal(passes(model, x, dy), expected)
@@ -184,11 +185,11 @@ def test_without_the_gradients_of_parameters():
     expected = passes(model, x, dy)
     for g in model.grads.values():
         g[...] = 7
-    with fusion.input_gradient_only(model):
+    with input_gradient_only(model):
         found = passes(model, x, dy)
     equal(found[:2], expected[:2])
     assert all((g == 7).all() for g in found[2:])
-    with pytest.raises(ValueError, match="dy has shape"), fusion.input_gradient_only(model):
+    with pytest.raises(ValueError, match="dy has shape"), input_gradient_only(model):
         model.backward(dy[:1])
     equal(passes(model, x, dy), expected)
 
@@ -196,8 +197,8 @@ def test_without_the_gradients_of_parameters():
 def test_one_within_the_other():
     """The inner one, when it ends, does not end the outer one."""
     model = autoencoder()
-    with fusion.input_gradient_only(model):
-        with fusion.input_gradient_only(model.encoder), fusion.parameter_gradients_only(model):
+    with input_gradient_only(model):
+        with input_gradient_only(model.encoder), parameter_gradients_only(model):
             assert passes(model, x, dy)[1].size == 0
         for g in model.grads.values():
             g[...] = 7
@@ -208,14 +209,14 @@ def test_one_within_the_other():
 def test_other_models_are_not_concerned():
     model, other = autoencoder(), autoencoder()
     expected = passes(model, x, dy)
-    with fusion.parameter_gradients_only(other), fusion.input_gradient_only(other):
+    with parameter_gradients_only(other), input_gradient_only(other):
         equal(passes(model, x, dy), expected)
 
 
 def test_layers_that_are_not_fused_may_ignore_both():
     model = Sequential([Flatten(), Dense(64), Reshape((8, 8, 1))], (8, 8, 1), dtype=np.float64)
     expected = passes(model, x, dy)
-    with fusion.parameter_gradients_only(model), fusion.input_gradient_only(model):
+    with parameter_gradients_only(model), input_gradient_only(model):
         equal(passes(model, x, dy), expected)
 
 

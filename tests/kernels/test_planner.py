@@ -9,6 +9,7 @@ import pytest
 
 import nnscratch
 from nnscratch import kernels
+from nnscratch.kernels import planner, twins
 from nnscratch.layers import (
     BatchNormalization,
     Conv2D,
@@ -20,11 +21,10 @@ from nnscratch.layers import (
     ReLU,
     Sequential,
     UpSampling2D,
-    fusion,
 )
+from tests.kernels.stretches import plain_layers
+from tests.kernels.test_fused_numbers import autoencoder, dy, equal, passes, x
 from tests.layers.helpers import normal
-from tests.layers.stretches import plain_layers
-from tests.layers.test_fused_numbers import autoencoder, dy, equal, passes, x
 
 CODE_WITHOUT_SOURCE: dict = {}
 exec("def backward(self, dy): return 0 * dy", CODE_WITHOUT_SOURCE)  # as in a Python prompt
@@ -33,17 +33,21 @@ exec("def backward(self, dy): return 0 * dy", CODE_WITHOUT_SOURCE)  # as in a Py
 @pytest.fixture(autouse=True)
 def _compiled_and_fused():
     kernels.use_kernels("compiled")
-    fusion.use_fusion(True)
+    kernels.use_fusion(True)
     yield
     kernels.use_kernels("compiled")
-    fusion.use_fusion(True)
+    kernels.use_fusion(True)
 
 
 def plan(parts, shape=(8, 8, 3)):
     """What the steps are, such as ["conv2d+relu", "maxpooling2d"]."""
     model = Sequential(parts, shape)
     model.forward(np.zeros((1, *shape), np.float32))
-    return ["+".join(layer.name for layer in getattr(s, "layers", [s])) for s in model._steps]
+    return ["+".join(layer.name for layer in layers_of(step)) for step in model._steps]
+
+
+def layers_of(step):
+    return getattr(step, "layers", [getattr(step, "layer", step)])
 
 
 # ---------------------------------------------------------------- what is fused
@@ -102,8 +106,8 @@ def test_steps(parts, expected):
 
 def test_one_alone_is_a_fused_step_too():
     """A convolution alone: its step can leave out gradients that nobody wants."""
-    (step,) = fusion.steps(Sequential([Conv2D(2, 3)], (4, 4, 1)).layers)
-    assert isinstance(step, fusion.Fused)
+    (step,) = planner.steps(Sequential([Conv2D(2, 3)], (4, 4, 1)).layers)
+    assert isinstance(step, twins.Fused)
 
 
 @pytest.mark.parametrize("method", ["forward", "backward"])
@@ -132,19 +136,19 @@ def test_what_somebody_changed_is_run_as_written(method, monkeypatch):
 
 
 def test_code_without_source(monkeypatch):
-    """Nothing to compare with KNOWN_CODE: not what the fused step was written for."""
+    """Nothing to compare: not what the fused step was written for."""
     monkeypatch.setattr(ReLU, "backward", CODE_WITHOUT_SOURCE["backward"])
     assert plan([Conv2D(2, 3), ReLU()]) == ["conv2d", "relu"]
 
 
-def test_known_code_is_that_of_the_layers():
-    for kind, digest in fusion.KNOWN_CODE.items():
-        now = fusion.code_of(kind.forward, kind.backward)
-        assert digest == now, (
-            f"the code of {kind.__name__} is not what its fused step was written for. If the step "
-            f'(nnscratch/kernels/compiled_blocks.py) computes the same, write "{now}" for it into '
-            f"KNOWN_CODE in nnscratch/layers/fusion.py."
-        )
+@pytest.mark.parametrize("thing", planner.WRITTEN_FOR, ids=lambda thing: thing.__name__)
+def test_twins_were_written_for_the_code_as_it_is(thing):
+    now = planner.meaning_of(thing)
+    assert planner.WRITTEN_FOR[thing] == now, (
+        f"{thing.__name__} is not what its twin was written for. Once the twin "
+        f'(nnscratch/kernels/twins.py) computes the same, write "{now}" for it into WRITTEN_FOR in '
+        "nnscratch/kernels/planner.py."
+    )
     assert re.fullmatch("[0-9a-f]{12}", now)
 
 
@@ -157,7 +161,7 @@ def test_switches():
     assert len(model.encoder._steps) == 4  # one channel is not pooled
     nnscratch.use_fusion(False)
     unfused = passes(model, x, dy)
-    assert model.encoder._steps == model.encoder.layers
+    assert [layers_of(step)[0] for step in model.encoder._steps] == model.encoder.layers
     nnscratch.use_fusion(True)
     with plain_layers():
         reference = passes(model, x, dy)
