@@ -13,12 +13,16 @@ from __future__ import annotations
 import hashlib
 import operator
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from nnscratch.layers.base import Layer
+
+class Drawn(Protocol):
+    """A layer: where its weights were drawn (`position`), and its place in the model."""
+
+    drawn_at: str
+    place: str
 
 
 def stream(seed: int | Sequence[int], *use: str | int | tuple[int, ...]) -> np.random.Generator:
@@ -64,9 +68,9 @@ def position(rng: np.random.Generator) -> str:
     return hashlib.sha256(str(rng.bit_generator.state).encode()).hexdigest()[:12]
 
 
-def check_independent(layers: Iterable[Layer]) -> None:
+def check_independent(layers: Iterable[Drawn]) -> None:
     """Raise a ValueError if two of the layers were drawn from the same random numbers."""
-    drawn: dict[str, Layer] = {}
+    drawn: dict[str, Drawn] = {}
     for layer in layers:
         if layer.drawn_at and drawn.setdefault(layer.drawn_at, layer) is not layer:
             raise ValueError(

@@ -13,6 +13,7 @@ from nnscratch import stand_ins
 from nnscratch.layers.array_checks import share_memory
 from nnscratch.layers.base import Array, Composite, Layer, Shape, all_parts
 from nnscratch.layers.geometry import check_shape
+from nnscratch.layers.summary import print_summary
 from nnscratch.randomness import check_independent, stream
 
 
@@ -134,6 +135,4 @@ class Sequential(Composite):
 
     def summary(self) -> None:
         """Print each layer's output shape, parameters, multiply-adds and memory for one sample."""
-        from nnscratch.layers.summary import print_summary  # which imports this module
-
         print_summary(self)

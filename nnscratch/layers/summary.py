@@ -7,10 +7,9 @@ import copy
 import numpy as np
 
 from nnscratch.layers.base import Composite, Layer
-from nnscratch.layers.sequential import Sequential
 
 
-def print_summary(model: Sequential) -> None:
+def print_summary(model: Composite) -> None:
     """Print each layer's output shape, parameters, multiply-adds and memory for one sample.
 
     The memory is what the layer's ``cache`` holds after a training pass, measured on a copy of the

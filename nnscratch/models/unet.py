@@ -164,7 +164,7 @@ class UNet(Composite):
 
     def summary(self) -> None:
         """Print what each part costs for one sample; see `Sequential.summary`."""
-        print_summary(self)  # type: ignore[arg-type]
+        print_summary(self)
 
 
 class UNetDecoder(Composite):

@@ -60,13 +60,13 @@ MUTANTS = [
         OUTPUTS,
     ),
     Mutant(
-        "layers/fusion.py",
+        "kernels/twins.py",
         '            self.convolution.check_kept("params")\n        params = ',
         "            pass\n        params = ",
         CHECKS,
     ),
     Mutant(
-        "layers/fusion.py",
+        "kernels/twins.py",
         '            self.convolution.check_kept("grads", written=True)\n',
         "",
         CHECKS,
@@ -83,9 +83,9 @@ MUTANTS = [
         "kernels/buffers.py", "                _blocks.clear()\n", "                pass\n", BUFFERS
     ),
     Mutant(
-        "kernels/compiled_pointwise.py",
-        "p.flags.carray and m.flags.carray and v.flags.carray",
-        "p.flags.carray and m.flags.carray",
+        "kernels/twins.py",
+        "for array in (p, m, v))",
+        "for array in (p, m))",
         POINTWISE,
     ),
     Mutant(
@@ -95,10 +95,10 @@ MUTANTS = [
         POINTWISE,
     ),
     Mutant(
-        "kernels/reference_pointwise.py",
-        "    v *= beta_2\n    v += (1 - beta_2) * g**2\n",
-        "    v += (1 - beta_2) * (g**2 - v)\n",
-        POINTWISE,
+        "optimizers.py",
+        "        v += (1 - self.beta_2) * g**2\n",
+        "        v += (1 - self.beta_2) * g\n",
+        "test_optimizers.py",
     ),
     Mutant("kernels/compiled_pointwise.py", "LANES), np.float64)", "LANES), y.dtype)", POINTWISE),
     Mutant(
@@ -108,22 +108,22 @@ MUTANTS = [
         POINTWISE,
     ),
     Mutant(
-        "kernels/reference_pointwise.py",
+        "losses.py",
         "np.square(difference, dtype=np.float64)",
         "np.square(difference)",
-        POINTWISE,
+        "kernels/test_compiled_pointwise.py test_losses.py",
     ),
     Mutant(
-        "kernels/reference_pointwise.py",
-        "x.mean(axis=axes, dtype=np.float64)",
-        "x.mean(axis=axes)",
-        POINTWISE,
+        "layers/normalization.py",
+        "x.mean(axis=self._axes(), dtype=np.float64)",
+        "x.mean(axis=self._axes())",
+        "layers/test_normalization.py",
     ),
     Mutant(
-        "kernels/reference_pointwise.py",
-        "sum(axis=tuple(range(dy.ndim - 1)), dtype=np.float64)",
-        "sum(axis=tuple(range(dy.ndim - 1)))",
-        POINTWISE,
+        "layers/normalization.py",
+        "dbeta = dy.sum(axis=self._axes(), dtype=np.float64)",
+        "dbeta = dy.sum(axis=self._axes())",
+        "layers/test_normalization.py",
     ),
     Mutant(
         "kernels/compiled_channels.py",
@@ -133,8 +133,8 @@ MUTANTS = [
     ),
     Mutant(
         "kernels/compiled_channels.py",
-        "(x[i + k] - mean[k] - rest[k]) * s[k]",
-        "(x[i + k] - mean[k]) * s[k]",
+        "(x[i + k] - mean[k] - rest[k]) * inv_std[k]",
+        "(x[i + k] - mean[k]) * inv_std[k]",
         POINTWISE,
     ),
     Mutant(

@@ -75,7 +75,7 @@ MUTANTS = [
     Mutant("kernels/compilation.py", "return not place.st_mode & others or", "return", KEPT),
     Mutant("kernels/compilation.py", "folder.mkdir(mode=0o700,", "folder.mkdir(mode=0o755,", KEPT),
     Mutant("kernels/compilation.py", 'if home != "~":', "if True:", KEPT),
-    Mutant("kernels/compilation.py", "keep = FOLDER is not None", "keep = True", KEPT),
+    Mutant("kernels/compilation.py", "if FOLDER is not None:", "if True:", KEPT),
     # -- commands
     Mutant("streams.py", "if stream is None:", "if False:", "test_streams.py"),
     Mutant("streams.py", 'errors="replace"', 'errors="strict"', "test_streams.py"),

@@ -1,62 +1,67 @@
 """Mistakes in kernels."""
 
-from tests.mutation.mutants import Mutant
+from tests.mutation.mutants import LAYERS, Mutant
 
-REFERENCE, POINTWISE = "kernels/reference.py", "kernels/reference_pointwise.py"
 FAST_POINTWISE, FAST_POOLING = "kernels/compiled_pointwise.py", "kernels/compiled_pooling.py"
 
 MUTANTS = [
     # -- kernels
-    Mutant(REFERENCE, "i : i + sh * OH : sh", "i : i + sw * OH : sw", "kernels/test_reference.py"),
     Mutant(
-        REFERENCE,
-        "top : top + size[0], left : left + size[1]",
-        "top : top + size[0], top : top + size[1]",
-        "kernels layers/test_convolution.py",
+        "layers/windows.py",
+        "i : i + sh * OH : sh",
+        "i : i + sw * OH : sw",
+        "layers/test_windows.py",
     ),
     Mutant(
-        REFERENCE,
+        "layers/windows.py",
+        "top : top + H, left : left + W",
+        "top : top + H, top : top + W",
+        "layers/test_windows.py layers/test_convolution.py",
+    ),
+    Mutant(
+        "layers/convolution.py",
         "dx_tap += (dy_rows @ W[i, j].T)",
         "dx_tap[...] = (dy_rows @ W[i, j].T)",
-        "kernels/test_reference.py layers/test_convolution.py kernels/test_compiled_convolution.py",
+        "layers/test_windows.py layers/test_convolution.py kernels/test_compiled_convolution.py",
     ),
     Mutant(
-        REFERENCE,
-        "pad(x, pads, -np.inf)",
-        "pad(x, pads)",
-        "kernels/test_reference.py layers/test_pooling.py kernels/test_compiled_pooling.py",
+        "layers/pooling.py",
+        "pad(x, self.pads(), -np.inf)",
+        "pad(x, self.pads())",
+        "layers/test_windows.py layers/test_pooling.py kernels/test_compiled_pooling.py",
     ),
     Mutant(
-        REFERENCE,
-        "in reversed(x_taps)",
-        "in x_taps",
-        "kernels/test_reference.py layers/test_pooling.py kernels/test_compiled_pooling.py",
+        "layers/pooling.py",
+        "in reversed(list(self._taps(padded)))",
+        "in self._taps(padded)",
+        "layers/test_windows.py layers/test_pooling.py kernels/test_compiled_pooling.py",
     ),
     Mutant(
-        REFERENCE,
+        "layers/upsampling.py",
         "(p + 0.5) / factor - 0.5",
         "p / factor",
-        "kernels/test_reference.py layers/test_upsampling.py",
+        "layers/test_windows.py layers/test_upsampling.py",
     ),
     Mutant(
-        REFERENCE,
-        "dy.reshape(N, H, fh, W, fw, C).sum(axis=(2, 4))",
-        "dy.reshape(N, H, fh, W, fw, C).mean(axis=(2, 4))",
-        "kernels/test_reference.py kernels/test_compiled_pooling.py layers/test_upsampling.py",
-    ),
-    Mutant(POINTWISE, "(x, 0), x > 0", "(x, 0), x >= 0", "kernels/test_compiled_pointwise.py"),
-    Mutant(
-        POINTWISE,
-        "((x - mean) ** 2).mean(axis=axes)",
-        "((x - mean) ** 2).mean(axis=axes) * 1.1",
-        "kernels/test_compiled_pointwise.py",
+        "layers/upsampling.py",
+        "dy.reshape(len(dy), H, fh, W, fw, C).sum(axis=(2, 4))",
+        "dy.reshape(len(dy), H, fh, W, fw, C).mean(axis=(2, 4))",
+        "layers/test_windows.py kernels/test_compiled_pooling.py layers/test_upsampling.py",
     ),
     Mutant(
-        POINTWISE, "- xhat * (dgamma / m)", "- xhat * dgamma", "kernels/test_compiled_pointwise.py"
+        "layers/activations.py",
+        "positive = x > 0",
+        "positive = x >= 0",
+        "layers/test_activations.py",
     ),
     Mutant(
-        POINTWISE, "mhat = m / (1 - beta_1**t)", "mhat = m", "kernels/test_compiled_pointwise.py"
+        "layers/normalization.py",
+        "((x - mean) ** 2).mean(axis=self._axes())",
+        "((x - mean) ** 2).mean(axis=self._axes()) * 1.1",
+        "layers/test_normalization.py",
     ),
+    Mutant("layers/normalization.py", "- xhat * (dgamma / m)", "- xhat * dgamma", LAYERS),
+    Mutant("optimizers.py", "m / (1 - self.beta_1**t), v", "m, v", "test_optimizers.py"),
     Mutant(
         FAST_POINTWISE,
         "y[i] = x[i] if x[i] > 0 else slope * x[i]",

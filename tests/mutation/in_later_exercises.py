@@ -162,7 +162,7 @@ MUTANTS = [
     Mutant(TRAINING, "-(-pairs // recipe.batch_size)", "(pairs // recipe.batch_size)", OF_PAIRS),
     # -- memory
     Mutant(
-        "layers/fusion.py",
+        "kernels/twins.py",
         "    def forget(self) -> None:\n        self.cache = ()\n",
         "    def forget(self) -> None:\n        pass\n",
         "test_memory.py",

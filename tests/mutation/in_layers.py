@@ -29,17 +29,22 @@ MUTANTS = [
     ),
     Mutant(
         CONVOLUTION,
-        'dy, self.params["W"], x.shape[1:3], self.strides, self._pads()',
-        'dy, self.params["W"][::-1, ::-1], x.shape[1:3], self.strides, self._pads()',
+        "(dy_rows @ W[i, j].T)",
+        "(dy_rows @ W[-1 - i, -1 - j].T)",
         LAYERS,
     ),
     Mutant(
         CONVOLUTION,
-        "kernels.channel_sum(dy)\n        return kernels.conv2d_input",
-        "0\n        return kernels.conv2d_input",
+        "dy_rows.sum(axis=0, dtype=np.float64)",
+        "0",
         LAYERS,
     ),
-    Mutant(CONVOLUTION, "        y += b\n", "", "layers/test_convolution.py"),
+    Mutant(
+        CONVOLUTION,
+        "        y += b\n        return y.reshape",
+        "        return y.reshape",
+        "layers/test_convolution.py",
+    ),
     Mutant(CONVOLUTION, "return n * s\n", "return n * s - 1\n", "layers/test_convolution.py"),
     Mutant(CONVOLUTION, "n * s + max(k - s, 0)", "n * s", "layers/test_convolution.py"),
     Mutant(
@@ -67,7 +72,10 @@ MUTANTS = [
         "layers/test_normalization.py",
     ),
     Mutant(
-        NORMALIZATION, "            dx = dy * gamma * s\n", "            dx = dy * gamma\n", LAYERS
+        NORMALIZATION,
+        "            return dy * gamma * inv_std\n",
+        "            return dy * gamma\n",
+        LAYERS,
     ),
     Mutant(
         NORMALIZATION,
@@ -97,10 +105,10 @@ MUTANTS = [
         "layers/test_base.py",
     ),
     Mutant(
-        "layers/fusion.py",
+        "kernels/twins.py",
         "        x, y, winner = self.cache\n",
         '        x, y, winner = self.__dict__.setdefault("first", self.cache)\n',
-        "layers/test_fusion.py layers/test_fused_numbers.py",
+        "kernels/test_planner.py kernels/test_fused_numbers.py",
     ),
     Mutant(
         "initializers.py",

@@ -70,7 +70,7 @@ MUTANTS = [
     # -- the VAE
     Mutant(VAE, "self.logvar = np.clip(logvar, *self.logvar_limits)", "self.logvar = logvar", ELBO),
     Mutant(VAE, "return mu, np.clip(logvar, *self.logvar_limits)", "return mu, logvar", ELBO),
-    Mutant(VAE, "        dlogvar = dlogvar * within\n", "", ELBO),
+    Mutant(VAE, "+ dlogvar) * within\n", "+ dlogvar)\n", ELBO),
     Mutant(VAE, "self.encoder.forward(x[batch])", "self.encoder.forward(x)[batch]", ELBO),
     Mutant("layers/sampling.py", "np.zeros_like(dy) if eps is None", "dy if eps is None", ELBO),
     Mutant("layers/sampling.py", "return mu.copy()", "return mu", ELBO),

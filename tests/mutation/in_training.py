@@ -50,20 +50,20 @@ MUTANTS = [
     # -- models
     Mutant(
         "models/vae.py",
-        "dmu = dmu + self.kl_gradient[0]",
-        "dmu = dmu - self.kl_gradient[0]",
+        "dmu = dmu_of_z + dmu",
+        "dmu = dmu_of_z - dmu",
         "models/test_vae.py",
     ),
     Mutant(
         "models/vae.py",
-        "self.kl_gradient, self.output = None, y",
-        "self.output = y",
+        "dlogvar = (dlogvar_of_z + dlogvar) * within",
+        "dlogvar = (dlogvar_of_z - dlogvar) * within",
         "models/test_vae.py",
     ),
     Mutant(
         "models/elbo.py",
-        "return value + w * kl, dy",
-        "return value + kl, dy",
+        "return value + w * kl, (",
+        "return value + kl, (",
         "models/test_vae.py",
     ),
     Mutant(
@@ -111,7 +111,10 @@ MUTANTS = [
     ),
     # -- training
     Mutant(
-        "training.py", "loss(y, target[batch])", "loss(y, target[: len(batch)])", "test_training.py"
+        "training.py",
+        "x[batch], target[batch])\n        except",
+        "x[batch], target[: len(batch)])\n        except",
+        "test_training.py",
     ),
     Mutant(
         "training.py",
