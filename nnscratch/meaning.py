@@ -94,6 +94,7 @@ class Meaning:
     def __init__(
         self, functions: dict[str, Any], owner: type | None = None, contract: type = object
     ) -> None:
+        self._functions = functions
         self._seen: list[tuple[Any, str, Any]] = []  # a namespace, a name, and what it stood for
         kinds = owner.__mro__ if owner else ()
         own = [vars(kind) for kind in kinds if not issubclass(contract, kind)]
@@ -112,9 +113,11 @@ class Meaning:
                         waiting.append((f"{called.__module__}.{called.__qualname__}", called))
         self.digest = digest_of_functions(found)
 
-    def still_true(self) -> bool:
-        """Whether nobody has put another function in the place of one that is called."""
-        return all(space.get(name) is value for space, name, value in self._seen)
+    def still_true(self, functions: dict[str, Any]) -> bool:
+        """Whether it is that of these functions, and what they call was not exchanged."""
+        return functions == self._functions and all(
+            space.get(name) is value for space, name, value in self._seen
+        )
 
 
 def _function(value: Any) -> FunctionType | None:

@@ -60,6 +60,8 @@ WRITTEN_FOR: dict[Any, str] = {
     Adam: "a3278767aaff",
 }
 
+_METHODS: dict[type, tuple[str, ...]] = {Layer: ("forward", "backward"), Optimizer: ("update",)}
+
 _stretches = True
 _meanings: dict[Any, Meaning] = {}
 _told: set[Any] = set()
@@ -113,17 +115,20 @@ def stand_in(function: Any) -> Any:
 
 def meaning_of(thing: Any) -> str:
     """The digest of what a layer's passes, a loss, or an optimiser's update mean now."""
+    names = _METHODS.get(_contract(thing), ())
+    functions = {name: getattr(thing, name) for name in names} or {thing.__name__: thing}
     known = _meanings.get(thing)
-    if known is None or not known.still_true():
-        if not isinstance(thing, type):
-            known = Meaning({thing.__name__: thing})
-        elif issubclass(thing, Optimizer):
-            known = Meaning({"update": thing.update}, thing, Optimizer)
-        else:
-            passes = {name: getattr(thing, name) for name in ("forward", "backward")}
-            known = Meaning(passes, thing, Layer)
-        _meanings[thing] = known
+    if known is None or not known.still_true(functions):
+        owner = thing if names else None
+        known = _meanings[thing] = Meaning(functions, owner, _contract(thing))
     return known.digest
+
+
+def _contract(thing: Any) -> type:
+    """The class that says how the thing is used; its own methods are called by the twins, too."""
+    if not isinstance(thing, type):
+        return object
+    return Optimizer if issubclass(thing, Optimizer) else Layer
 
 
 def _means_what_it_meant(thing: Any) -> bool:

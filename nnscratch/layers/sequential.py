@@ -74,7 +74,7 @@ class Sequential(Composite):
         self, input_shape: Shape, rng: np.random.Generator, dtype: DTypeLike, keep: bool
     ) -> Shape:
         self.input_shape, self.dtype = check_shape(input_shape), np.dtype(dtype)
-        shape, self._steps = self.input_shape, []
+        shape, self._steps, self.cache = self.input_shape, [], ()
         for name, layer in self.parts.items():
             try:
                 if keep and hasattr(layer, "built_shape"):

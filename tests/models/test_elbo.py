@@ -13,7 +13,7 @@ from nnscratch.layers.base import all_parts
 from nnscratch.losses import gaussian_kl
 from nnscratch.models import VAE, NegativeELBO, elbo_terms, linear_warmup
 from nnscratch.optimizers import SGD, Adam
-from nnscratch.training import evaluate, fit, predict
+from nnscratch.training import evaluate, fit, predict, train_step
 from tests.layers.helpers import build
 
 
@@ -204,8 +204,8 @@ def test_limits_keep_pixels_up_to_255_finite():
     model, x = make((-30, 20), np.float32), 255 * images(dtype=np.float32)
     loss = NegativeELBO(model)
     model.params["logvar.b"][...] = 400
-    value, dy = loss(model.forward(x, training=True), x)
-    model.backward(dy)
+    value, gradients = loss(model.forward(x, training=True), x)
+    model.backward(*gradients)
     assert np.isfinite(value)
     assert all(np.isfinite(g).all() for g in model.grads.values())
     terms = elbo_terms(model, x, np.random.default_rng(0))
@@ -246,8 +246,6 @@ def test_plain_loop_with_a_warmed_up_loss_learns():
     loss, optimizer = NegativeELBO(model, linear_warmup(0.1, 20)), SGD(0.02)
     values = []
     for _ in range(60):
-        value, dy = loss(model.forward(x, training=True), x)
-        model.backward(dy)
-        optimizer.step(model.params, model.grads)
+        value = train_step(model, optimizer, loss, x, x)
         values.append(value)
     assert np.mean(values[-10:]) < 0.7 * values[0]
