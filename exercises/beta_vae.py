@@ -107,12 +107,12 @@ class RecordedELBO(NegativeELBO):
         super().__init__(model, kl_weight)
         self.parts: dict[int, tuple[float, float]] = {}
 
-    def __call__(self, y: Array, target: Array) -> tuple[float, Array]:
-        value, dy = super().__call__(y, target)
+    def __call__(self, y: Array, target: Array) -> tuple[float, tuple[Array, Array, Array]]:
+        value, gradients = super().__call__(y, target)
         kl, _ = gaussian_kl(self.model.mu, self.model.logvar)
         step = int(self.model.sampling.state["draws"][0])
         self.parts.setdefault(step, (value - self.weight() * kl, kl))
-        return value, dy
+        return value, gradients
 
     def take(self) -> dict[str, float]:
         """The mean SSE and KL in each twentieth of the steps since the last call."""

@@ -1,6 +1,6 @@
 """A convolution together with its neighbours, in one compiled pass.
 
-For `nnscratch.layers.fusion`: enlargement before a convolution, ReLU and 2x2 max pooling after it.
+For `nnscratch.kernels.planner`: enlargement before a convolution, ReLU and 2x2 max pooling after it.
 The plans, which say how the loops run, are those of `phases`, and so are the taps, the places of a
 window.
 """
