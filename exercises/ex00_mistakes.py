@@ -21,7 +21,6 @@ from exercises.ex00_nets import (
     logvar_without_eps,
     one_branch,
 )
-from nnscratch.data_checks import Loss
 from nnscratch.gradcheck import Report, check_gradients, check_loss
 from nnscratch.layers import (
     BatchNormalization,
@@ -37,6 +36,7 @@ from nnscratch.layers import (
 from nnscratch.layers.windows import crop, padded_zeros, taps
 from nnscratch.losses import softmax_crossentropy
 from nnscratch.randomness import stream
+from nnscratch.training.checks import Loss
 
 Array = np.ndarray
 

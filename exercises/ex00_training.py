@@ -15,7 +15,6 @@ from scipy import stats
 from exercises.common import Settings, mnist28
 from exercises.ex00_mistakes import SAMPLES, Diagnosis, Mistake, diagnose, is_named, plant
 from exercises.ex00_nets import NETS, linear_decoder, map_gradient
-from nnscratch.data_checks import Loss, slices
 from nnscratch.datasets import Dataset
 from nnscratch.datasets.resize import resize
 from nnscratch.gradcheck import check_loss
@@ -23,6 +22,7 @@ from nnscratch.layers import Layer, Sequential
 from nnscratch.losses import softmax_crossentropy
 from nnscratch.randomness import stream
 from nnscratch.training import predict
+from nnscratch.training.checks import Loss, slices
 
 Array = np.ndarray
 Network = Callable[..., Sequential]

@@ -17,12 +17,12 @@ from exercises.common import Page, Settings, mnist32, publish, run_as_script, te
 from exercises.ex01_autoencoder import alive_seed, autoencoder, trained
 from exercises.ex01c_view import Strip, draw_flow, draw_strips
 from exercises.measures import SIGNED, squared_errors
-from nnscratch.divergence import leaves
 from nnscratch.layers import ReLU
 from nnscratch.losses import mse
 from nnscratch.models import Autoencoder
 from nnscratch.profiling import LayerProfile, profile
 from nnscratch.training import Array
+from nnscratch.training.divergence import leaves
 
 DIGIT = 4  # the one to follow
 START, END = "at the start", "after training"

@@ -1,12 +1,11 @@
 """nnscratch: neural networks from scratch in plain NumPy, to be read.
 
 Start with `nnscratch.layers.dense`, then `nnscratch.layers.base`, `nnscratch.layers.sequential`,
-`nnscratch.layers.convolution` and `train_step` at the top of `nnscratch.training`;
+`nnscratch.layers.convolution` and `train_step` at the top of `nnscratch.training.loop`;
 `nnscratch.gradcheck` tells you what you broke.
 """
 
 from nnscratch import (
-    checkpoint,
     initializers,
     kernels,
     layers,
@@ -20,7 +19,6 @@ from nnscratch.profiling import profile
 from nnscratch.threads import set_num_threads
 
 __all__ = [
-    "checkpoint",
     "initializers",
     "kernels",
     "layers",

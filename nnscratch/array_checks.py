@@ -106,3 +106,17 @@ def check_labels(what: str, labels: Array, classes: int) -> None:
             f"{what} run from {labels.min()} to {labels.max()}; they must run from 0 to "
             f"{classes - 1}."
         )
+
+
+def check_samples(what: str, array: Array) -> None:
+    """Raise a TypeError or ValueError unless ``array`` holds samples, and finite numbers only."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{what} is a {type(array).__name__}; it must be a NumPy array.")
+    if array.ndim == 0 or len(array) == 0:
+        raise ValueError(f"{what} has shape {array.shape}, no samples; at least one is needed.")
+    if not np.isfinite(array).all():
+        sample = np.argwhere(~np.isfinite(array))[0, 0]
+        raise ValueError(
+            f"{what} holds NaN or infinity, first in sample {sample}; leave such samples out or "
+            "mend them."
+        )

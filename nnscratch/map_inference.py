@@ -22,8 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnscratch.array_checks import check_number
-from nnscratch.data_checks import check_samples
+from nnscratch.array_checks import check_number, check_samples
 from nnscratch.layers.base import Layer
 from nnscratch.layers.geometry import check_count
 from nnscratch.layers.wanted import input_gradient_only

@@ -2,8 +2,8 @@
 
 ``optimizer.step(params, grads)`` takes two dicts with the same keys and changes the arrays of
 ``params`` in place. What an optimiser remembers between steps lies in its ``state``, a dict of
-arrays that `nnscratch.checkpoint` saves. In the formulas an arrow gives the name on its left a new
-value; they hold for every entry of every array.
+arrays that `nnscratch.training.checkpoint` saves. In the formulas an arrow gives the name on its
+left a new value; they hold for every entry of every array.
 """
 
 from __future__ import annotations

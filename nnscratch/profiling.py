@@ -2,7 +2,7 @@
 
 `profile` makes one pass to look at gradients and units and a few more to take the time. In both,
 functions that look or measure stand in for the layers' own ``forward`` and ``backward``, as where
-`nnscratch.divergence` searches for the origin of a NaN.
+`nnscratch.training.divergence` searches for the origin of a NaN.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from statistics import median
 from typing import Any
 
 from nnscratch import stand_ins
-from nnscratch.data_checks import check_samples
-from nnscratch.divergence import leaves, replaced
+from nnscratch.array_checks import check_samples
 from nnscratch.layers.activations import ReLU
 from nnscratch.layers.base import Array, Layer, Shape
 from nnscratch.optimizers import global_norm
 from nnscratch.randomness import stream
+from nnscratch.training.divergence import leaves, replaced
 
 REPEATS = 5  # passes of which the median time is taken
 

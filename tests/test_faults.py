@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnscratch.checkpoint import load_checkpoint
 from nnscratch.layers import (
     BatchNormalization,
     Conv2D,
@@ -30,6 +29,7 @@ from nnscratch.layers import (
 from nnscratch.losses import mse
 from nnscratch.optimizers import Adam, cosine_decay
 from nnscratch.training import fit
+from nnscratch.training.checkpoint import load_checkpoint
 
 EPOCHS = 12
 only_posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

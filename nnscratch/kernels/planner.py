@@ -5,10 +5,10 @@
     [UpSampling2D]  Conv2D or Conv2DTranspose  [ReLU  [MaxPooling2D(2)]]
 
 becomes one step: the enlarged image, the raw output of the convolution and the unpooled image are
-never written to memory, and enlarging costs no multiplications (`nnscratch.kernels.phases`). Other
-layers have a twin of their own, or run as they stand. Results are those of the layers, up to
-rounding; but where an input is infinite, weights that are added up first can give infinity or 0
-where the layers give NaN. `use_fusion` switches stretches off.
+never written to memory, and enlarging costs no multiplications (see `phases`). Other layers have a
+twin of their own, or run as they stand. Results are those of the layers, up to rounding; but where
+an input is infinite, weights that are added up first can give infinity or 0 where the layers give
+NaN. `use_fusion` switches stretches off.
 
 A twin stands in only for code that means what it meant when the twin was written: `WRITTEN_FOR`
 holds digests (`nnscratch.meaning`) of what a forward and a backward pass call. Whoever changes a

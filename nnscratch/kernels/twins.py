@@ -13,11 +13,8 @@ from typing import Any
 import numpy as np
 
 from nnscratch import losses
-from nnscratch.kernels import compiled_channels as channels
-from nnscratch.kernels import compiled_pointwise as pointwise
-from nnscratch.kernels import compiled_pooling as pooling
-from nnscratch.kernels import compiled_upsampling as upsampling
-from nnscratch.kernels.compiled_blocks import Block, block_backward, block_forward
+from nnscratch.kernels import channels, pointwise, pooling, upsampling
+from nnscratch.kernels.convolution.blocks import Block, block_backward, block_forward
 from nnscratch.layers.activations import LeakyReLU, ReLU
 from nnscratch.layers.base import Array, Layer
 from nnscratch.layers.convolution import Conv2D, Conv2DTranspose

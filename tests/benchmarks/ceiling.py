@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from llvmlite.binding import get_host_cpu_features, get_process_triple
 
-from nnscratch.kernels.vectors import LANES, add, broadcast, fma, store, zeros
+from nnscratch.kernels.convolution.vectors import LANES, add, broadcast, fma, store, zeros
 
 ROUNDS = 200_000
 CHAINS = 12  # independent sums: more than the latency of an FMA times the FMAs a cycle

@@ -22,7 +22,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnscratch.kernels import compiled_pooling, vectors
+from nnscratch.kernels import pooling
+from nnscratch.kernels.convolution import vectors
 from tests.kernels import compiled_code as compiled
 from tests.kernels import numpy_code as reference
 from tests.layers.helpers import normal, pairs
@@ -170,11 +171,11 @@ def main() -> None:
 
 def _check_other_kernels() -> int:
     """The drawn tests of pooling and of what is done number by number; how many there are."""
-    from tests.kernels import test_compiled_pointwise, test_compiled_pooling
+    from tests.kernels import test_pointwise, test_pooling
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled_pooling, "BLOCK", 40)  # so that several threads have work
-        modules = vars(test_compiled_pointwise), vars(test_compiled_pooling)
+        patch.setattr(pooling, "BLOCK", 40)  # so that several threads have work
+        modules = vars(test_pointwise), vars(test_pooling)
         tests = [f for names in modules for f in names.values() if hasattr(f, "hypothesis")]
         for test in tests:
             test()

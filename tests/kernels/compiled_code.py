@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnscratch.kernels.compiled_blocks import Block, block_backward, block_forward
-from nnscratch.kernels.compiled_channels import (
+from nnscratch.kernels.channels import (
     channel_moments,
     normalize,
     normalize_input_gradient,
 )
-from nnscratch.kernels.compiled_pointwise import (
+from nnscratch.kernels.convolution.blocks import Block, block_backward, block_forward
+from nnscratch.kernels.pointwise import (
     leaky_relu,
     leaky_relu_input_gradient,
     relu,
     relu_input_gradient,
     squared_error,
 )
-from nnscratch.kernels.compiled_pooling import (
+from nnscratch.kernels.pooling import (
     average_pool2d,
     average_pool2d_input_gradient,
     max_pool2d,
     max_pool2d_input_gradient,
 )
-from nnscratch.kernels.compiled_upsampling import upsample2d, upsample2d_input_gradient
 from nnscratch.kernels.twins import adam_update
+from nnscratch.kernels.upsampling import upsample2d, upsample2d_input_gradient
 from tests.kernels.numpy_code import adam_at
 
 __all__ = [

@@ -15,7 +15,7 @@ from nnscratch.kernels import compilation
 
 NOTICE = "nnscratch: compiling its kernels, once, about"
 RELU = (
-    "import numpy as np, nnscratch; from nnscratch.kernels.compiled_pointwise import relu; "
+    "import numpy as np, nnscratch; from nnscratch.kernels.pointwise import relu; "
     "relu(np.ones(3, np.float32))"
 )
 

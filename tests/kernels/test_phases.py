@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnscratch.kernels.phases import TILE_COLS, TILE_ROWS, Geometry, plans
+from nnscratch.kernels.convolution.phases import TILE_COLS, TILE_ROWS, Geometry, plans
 
 many_geometries = settings(max_examples=300, deadline=None, derandomize=True)
 

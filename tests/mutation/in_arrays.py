@@ -4,7 +4,7 @@ from tests.mutation.mutants import Mutant
 
 CHECKS = "layers/test_array_checks.py"
 OUTPUTS = "layers/test_outputs_changed.py"
-POINTWISE = "kernels/test_compiled_pointwise.py"
+POINTWISE = "kernels/test_pointwise.py"
 BUFFERS = "kernels/test_buffers.py"
 
 MUTANTS = [
@@ -71,7 +71,7 @@ MUTANTS = [
         "",
         CHECKS,
     ),
-    Mutant("kernels/compiled_blocks.py", "    block.check(x, W, b)\n", "", CHECKS),
+    Mutant("kernels/convolution/blocks.py", "    block.check(x, W, b)\n", "", CHECKS),
     Mutant(
         "kernels/buffers.py",
         "    if _requests % (_FORGET // 4) == 0:\n        _forget()\n",
@@ -89,7 +89,7 @@ MUTANTS = [
         POINTWISE,
     ),
     Mutant(
-        "kernels/compiled_pointwise.py",
+        "kernels/pointwise.py",
         "v[i] = beta_2 * v[i] + rise_2 * (g[i] * g[i])",
         "v[i] += rise_2 * (g[i] * g[i] - v[i])",
         POINTWISE,
@@ -100,9 +100,9 @@ MUTANTS = [
         "        v += (1 - self.beta_2) * g\n",
         "test_optimizers.py",
     ),
-    Mutant("kernels/compiled_pointwise.py", "LANES), np.float64)", "LANES), y.dtype)", POINTWISE),
+    Mutant("kernels/pointwise.py", "LANES), np.float64)", "LANES), y.dtype)", POINTWISE),
     Mutant(
-        "kernels/compiled_pointwise.py",
+        "kernels/pointwise.py",
         "np.float64(difference) * np.float64(difference)",
         "np.float64(difference * difference)",
         POINTWISE,
@@ -111,7 +111,7 @@ MUTANTS = [
         "losses.py",
         "np.square(difference, dtype=np.float64)",
         "np.square(difference)",
-        "kernels/test_compiled_pointwise.py test_losses.py",
+        "kernels/test_pointwise.py test_losses.py",
     ),
     Mutant(
         "layers/normalization.py",
@@ -126,13 +126,13 @@ MUTANTS = [
         "layers/test_normalization.py",
     ),
     Mutant(
-        "kernels/compiled_channels.py",
+        "kernels/channels.py",
         "1, C, np.float64, flat)",
         "1, C, x.dtype, flat)",
         POINTWISE,
     ),
     Mutant(
-        "kernels/compiled_channels.py",
+        "kernels/channels.py",
         "(x[i + k] - mean[k] - rest[k]) * inv_std[k]",
         "(x[i + k] - mean[k]) * inv_std[k]",
         POINTWISE,

@@ -2,18 +2,22 @@
 
 from tests.mutation.mutants import Mutant
 
-TRAINING, CHECKPOINT, SETTINGS = "training.py", "checkpoint.py", "run_settings.py"
-RUNS = "test_training.py test_checkpoint.py"
+TRAINING, CHECKPOINT, SETTINGS = (
+    "training/loop.py",
+    "training/checkpoint.py",
+    "training/settings.py",
+)
+RUNS = "training/test_training.py training/test_checkpoint.py"
 
 MUTANTS = [
     # -- the order of epochs, and fresh data
     Mutant(TRAINING, '"shuffling", optimizer.steps)', '"shuffling")', RUNS),
-    Mutant(TRAINING, '"renewed data", optimizer.steps)', '"renewed data")', "test_renewed_data.py"),
+    Mutant(TRAINING, '"renewed data", optimizer.steps)', '"renewed data")', "training/test_renewed_data.py"),
     Mutant(
         TRAINING,
         'renew(stream(seed, "renewed data", optimizer.steps))',
         "renew(np.random.default_rng())",
-        "test_renewed_data.py",
+        "training/test_renewed_data.py",
     ),
     # -- what is shown and added up
     Mutant(TRAINING, "initial=len(history.loss) * len(x)", "initial=0", RUNS),
@@ -61,5 +65,5 @@ MUTANTS = [
     Mutant("optimizers.py", "g.dtype.type(limit / norm)", "g.dtype.type(limit)",
            "test_optimizers.py"),
     Mutant("optimizer_checks.py", "(moment in never_negative and", "(False and",
-           "test_checkpoint.py"),
+           "training/test_checkpoint.py"),
 ]  # fmt: skip

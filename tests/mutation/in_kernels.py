@@ -2,7 +2,7 @@
 
 from tests.mutation.mutants import LAYERS, Mutant
 
-FAST_POINTWISE, FAST_POOLING = "kernels/compiled_pointwise.py", "kernels/compiled_pooling.py"
+FAST_POINTWISE, FAST_POOLING = "kernels/pointwise.py", "kernels/pooling.py"
 
 MUTANTS = [
     # -- kernels
@@ -22,19 +22,19 @@ MUTANTS = [
         "layers/convolution.py",
         "dx_tap += (dy_rows @ W[i, j].T)",
         "dx_tap[...] = (dy_rows @ W[i, j].T)",
-        "layers/test_windows.py layers/test_convolution.py kernels/test_compiled_convolution.py",
+        "layers/test_windows.py layers/test_convolution.py kernels/test_convolution.py",
     ),
     Mutant(
         "layers/pooling.py",
         "pad(x, self.pads(), -np.inf)",
         "pad(x, self.pads())",
-        "layers/test_windows.py layers/test_pooling.py kernels/test_compiled_pooling.py",
+        "layers/test_windows.py layers/test_pooling.py kernels/test_pooling.py",
     ),
     Mutant(
         "layers/pooling.py",
         "in reversed(list(self._taps(padded)))",
         "in self._taps(padded)",
-        "layers/test_windows.py layers/test_pooling.py kernels/test_compiled_pooling.py",
+        "layers/test_windows.py layers/test_pooling.py kernels/test_pooling.py",
     ),
     Mutant(
         "layers/upsampling.py",
@@ -46,7 +46,7 @@ MUTANTS = [
         "layers/upsampling.py",
         "dy.reshape(len(dy), H, fh, W, fw, C).sum(axis=(2, 4))",
         "dy.reshape(len(dy), H, fh, W, fw, C).mean(axis=(2, 4))",
-        "layers/test_windows.py kernels/test_compiled_pooling.py layers/test_upsampling.py",
+        "layers/test_windows.py kernels/test_pooling.py layers/test_upsampling.py",
     ),
     Mutant(
         "layers/activations.py",
@@ -66,32 +66,32 @@ MUTANTS = [
         FAST_POINTWISE,
         "y[i] = x[i] if x[i] > 0 else slope * x[i]",
         "y[i] = x[i] if x[i] > 0 else -slope * x[i]",
-        "kernels/test_compiled_pointwise.py",
+        "kernels/test_pointwise.py",
     ),
     Mutant(
         FAST_POINTWISE,
         "np.sqrt(v[i] / bias_2) + epsilon",
         "np.sqrt(v[i] / bias_2 + epsilon)",
-        "kernels/test_compiled_pointwise.py test_optimizers.py",
+        "kernels/test_pointwise.py test_optimizers.py",
     ),
     Mutant(
         FAST_POINTWISE,
         "rise_2 * (g[i] * g[i])",
         "rise_2 * g[i]",
-        "kernels/test_compiled_pointwise.py test_optimizers.py",
+        "kernels/test_pointwise.py test_optimizers.py",
     ),
     Mutant(FAST_POINTWISE, "        p[i] -= decay * p[i]\n", "", "test_optimizers.py"),
     Mutant(
         FAST_POOLING,
         "tap if pixel > best else first",
         "tap if pixel >= best else first",
-        "kernels/test_compiled_pooling.py",
+        "kernels/test_pooling.py",
     ),
     Mutant(
         FAST_POOLING,
         "2 * oh + 1, 2 * ow, c]",
         "2 * oh, 2 * ow, c]",
-        "kernels/test_compiled_pooling.py",
+        "kernels/test_pooling.py",
     ),
     Mutant(
         "kernels/buffers.py",

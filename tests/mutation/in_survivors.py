@@ -2,7 +2,7 @@
 
 from tests.mutation.mutants import Mutant
 
-CHECKPOINT = "test_checkpoint.py"
+CHECKPOINT = "training/test_checkpoint.py"
 
 MUTANTS = [
     Mutant(
@@ -13,14 +13,19 @@ MUTANTS = [
     ),
     Mutant("lbfgs.py", "t[rows], trials[rows] = 1, 0", "t[rows] = 1", "test_lbfgs.py"),
     Mutant("metrics.py", "> threshold", ">= threshold", "test_metrics.py"),
-    Mutant("checkpoint.py", "min(entry.file_size, size)", "max(entry.file_size, size)", CHECKPOINT),
     Mutant(
-        "run_settings.py",
+        "training/checkpoint.py",
+        "min(entry.file_size, size)",
+        "max(entry.file_size, size)",
+        CHECKPOINT,
+    ),
+    Mutant(
+        "training/settings.py",
         "held += [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]",
         "held += [*(value.__defaults__ or ())]",
         CHECKPOINT,
     ),
-    Mutant("data_checks.py", "(array).data, checksum)", "(array).data)", CHECKPOINT),
+    Mutant("training/checks.py", "(array).data, checksum)", "(array).data)", CHECKPOINT),
     Mutant("files.py", "beside.unlink(missing_ok=True)", "beside.unlink()", CHECKPOINT),
     Mutant("datasets/cifar.py", "records[:, 0].copy()", "records[:, 0]", "datasets/test_cifar.py"),
 ]

@@ -111,43 +111,45 @@ MUTANTS = [
     ),
     # -- training
     Mutant(
-        "training.py",
+        "training/loop.py",
         "x[batch], target[batch])\n        except",
         "x[batch], target[: len(batch)])\n        except",
-        "test_training.py",
+        "training/test_training.py",
     ),
     Mutant(
-        "training.py",
+        "training/loop.py",
         "float(value) * len(batch), done",
         "float(value) * len(batches[0]), done",
-        "test_training.py",
+        "training/test_training.py",
     ),
     Mutant(
-        "training.py",
+        "training/loop.py",
         ".permutation(len(x))",
         ".integers(0, len(x), len(x))",
-        "test_training.py",
+        "training/test_training.py",
     ),
-    Mutant("training_run.py", "self.best[key]", "array", "test_training.py"),
+    Mutant("training/run.py", "self.best[key]", "array", "training/test_training.py"),
     Mutant(
-        "training.py",
+        "training/loop.py",
         "model.forward(x[batch]) for",
         "model.forward(x[batch], True) for",
-        "test_training.py",
+        "training/test_training.py",
     ),
     Mutant(
         "optimizers.py",
         "self.state, self._params = state, dict(params)",
         "self._params = dict(params)",
-        "test_checkpoint.py",
+        "training/test_checkpoint.py",
     ),
     Mutant(
-        "checkpoint.py",
+        "training/checkpoint.py",
         '("state", model.state)):\n        for',
         "):\n        for",
-        "test_checkpoint.py",
+        "training/test_checkpoint.py",
     ),
-    Mutant("files.py", "        beside.unlink(missing_ok=True)\n", "", "test_checkpoint.py"),
+    Mutant(
+        "files.py", "        beside.unlink(missing_ok=True)\n", "", "training/test_checkpoint.py"
+    ),
     # -- data and measures
     Mutant(
         "datasets/idx.py",

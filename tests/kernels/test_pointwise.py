@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnscratch.kernels import compiled_channels, compiled_pointwise, launch
+from nnscratch.kernels import channels, launch, pointwise
 from tests.kernels import compiled_code as compiled
 from tests.kernels import numpy_code as reference
 from tests.layers.helpers import every_dtype, many_shapes, normal
@@ -40,7 +40,7 @@ def array(shape, dtype, layout="contiguous", seed=1):
 def compare(block, name, *arguments, rtol=0.0, atol=0.0):
     """Results of both implementations, with blocks of the given size."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (compiled_channels, compiled_pointwise):
+        for module in (channels, pointwise):
             patch.setattr(module, "BLOCK", block)
         found = getattr(compiled, name)(*arguments)
     expected = getattr(reference, name)(*arguments)
@@ -114,7 +114,7 @@ def test_adam(case, t, decay):
         return p, m, v
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled_pointwise, "BLOCK", block)
+        patch.setattr(pointwise, "BLOCK", block)
         found = step(compiled, 3)
     for f, e in zip(found, step(reference, 3), strict=True):
         assert f.dtype == dtype

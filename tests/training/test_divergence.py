@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from nnscratch.divergence import advice, all_finite, first_not_finite, leaves
 from nnscratch.layers import Conv2D, Dense, Flatten, Layer, MaxPooling2D, ReLU, Reshape, Sequential
 from nnscratch.losses import mse
 from nnscratch.models import VAE, Autoencoder, NegativeELBO, UNet
 from nnscratch.optimizers import SGD
 from nnscratch.training import fit
+from nnscratch.training.divergence import advice, all_finite, first_not_finite, leaves
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
 rng = np.random.default_rng(0)

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch.data_checks import Loss
 from nnscratch.layers.base import Array, Composite, Layer
 from nnscratch.optimizers import Optimizer
+from nnscratch.training.checks import Loss
 
 LARGE = 30.0  # numbers of about 1 are what initial weights and learning rates are made for
 

@@ -7,8 +7,8 @@ registers; runs, quads and phases are the tables of a `phases.Plan`.
 from __future__ import annotations
 
 from nnscratch.kernels.compilation import part
-from nnscratch.kernels.phases import BLOCK, TILE_COLS, TILE_ROWS
-from nnscratch.kernels.scratch import (
+from nnscratch.kernels.convolution.phases import BLOCK, TILE_COLS, TILE_ROWS
+from nnscratch.kernels.convolution.scratch import (
     copy_out,
     copy_out_one,
     copy_out_pooled,
@@ -16,7 +16,7 @@ from nnscratch.kernels.scratch import (
     pooled_size_of,
     size_of,
 )
-from nnscratch.kernels.tiles import (
+from nnscratch.kernels.convolution.tiles import (
     dot_products,
     lanes_of,
     outputs_of_blocks,
@@ -25,8 +25,15 @@ from nnscratch.kernels.tiles import (
     products,
     products_of_four,
 )
-from nnscratch.kernels.vectors import REGISTERS, add, load, store, store_lane_sums, zeros
-from nnscratch.kernels.wide_tiles import outputs_of_two_vectors, products_of_two_vectors
+from nnscratch.kernels.convolution.vectors import (
+    REGISTERS,
+    add,
+    load,
+    store,
+    store_lane_sums,
+    zeros,
+)
+from nnscratch.kernels.convolution.wide_tiles import outputs_of_two_vectors, products_of_two_vectors
 
 
 @part

@@ -9,8 +9,8 @@ from numba import prange, uintp
 
 from nnscratch.kernels.buffers import empty
 from nnscratch.kernels.compilation import parallel, serial
-from nnscratch.kernels.compiled_pooling import SPREAD, SUMS, rows_of, window_of
 from nnscratch.kernels.launch import launch, ready
+from nnscratch.kernels.pooling import SPREAD, SUMS, rows_of, window_of
 from nnscratch.layers.upsampling import bilinear_matrix
 
 Array = np.ndarray

@@ -12,11 +12,11 @@ from numba import prange, uintp
 
 from nnscratch.kernels.buffers import empty
 from nnscratch.kernels.compilation import parallel, serial
+from nnscratch.kernels.convolution.phases import BLOCK as CHANNELS
+from nnscratch.kernels.convolution.phases import Plan
+from nnscratch.kernels.convolution.tiles import lanes_of
+from nnscratch.kernels.convolution.vectors import LANES, add, load, store
 from nnscratch.kernels.launch import BLOCK, launch, ready
-from nnscratch.kernels.phases import BLOCK as CHANNELS
-from nnscratch.kernels.phases import Plan
-from nnscratch.kernels.tiles import lanes_of
-from nnscratch.kernels.vectors import LANES, add, load, store
 
 Array = np.ndarray
 

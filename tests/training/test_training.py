@@ -3,12 +3,12 @@ import contextlib
 import numpy as np
 import pytest
 
-from nnscratch.checkpoint import load_checkpoint
 from nnscratch.layers import BatchNormalization, Dense, Dropout, Layer, Sequential, Tanh
 from nnscratch.losses import mse, softmax_crossentropy
 from nnscratch.optimizers import SGD, Adam
 from nnscratch.randomness import stream
 from nnscratch.training import History, evaluate, fit, predict
+from nnscratch.training.checkpoint import load_checkpoint
 
 
 def make_model(dtype=np.float32, units=1):

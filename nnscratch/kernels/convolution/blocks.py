@@ -1,8 +1,7 @@
 """A convolution together with its neighbours, in one compiled pass.
 
-For `nnscratch.kernels.planner`: enlargement before a convolution, ReLU and 2x2 max pooling after it.
-The plans, which say how the loops run, are those of `phases`, and so are the taps, the places of a
-window.
+Enlargement before it, ReLU and 2x2 max pooling behind it. The plans, which say how the loops run,
+are those of `phases`, and so are the taps, the places of a window.
 """
 
 from __future__ import annotations
@@ -12,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nnscratch.kernels.compiled_convolution import backward, forward
-from nnscratch.kernels.compiled_pooled import pooled_backward
+from nnscratch.kernels.convolution.passes import backward, forward
+from nnscratch.kernels.convolution.phases import Geometry, Pair, Plan, plans
+from nnscratch.kernels.convolution.pooled_passes import pooled_backward
+from nnscratch.kernels.convolution.vectors import LANES
 from nnscratch.kernels.launch import check_fits
-from nnscratch.kernels.phases import Geometry, Pair, Plan, plans
-from nnscratch.kernels.vectors import LANES
 
 Array = np.ndarray
 Size = tuple[int, int, int]

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch.data_checks import checksum_of
-from nnscratch.divergence import leaves
 from nnscratch.layers.base import Layer
 from nnscratch.optimizers import Optimizer
+from nnscratch.training.checks import checksum_of
+from nnscratch.training.divergence import leaves
 
 DEPTH = 8  # of values within values; deeper, there is a circle
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from nnscratch.data_checks import Loss, check_data, check_samples, slices
-from nnscratch.divergence import NotFiniteError, WatchedOptimizer, finite_loss
+from nnscratch.array_checks import check_samples
 from nnscratch.files import check_writable
 from nnscratch.layers.base import Layer, all_parts
 from nnscratch.layers.geometry import check_count
@@ -18,9 +17,11 @@ from nnscratch.layers.wanted import parameter_gradients_only
 from nnscratch.optimizers import Optimizer
 from nnscratch.progress import progress_bar
 from nnscratch.randomness import stream
-from nnscratch.run_settings import describe, describe_layers
 from nnscratch.stand_ins import one_call, stand_in
-from nnscratch.training_run import History, Run
+from nnscratch.training.checks import Loss, check_data, slices
+from nnscratch.training.divergence import NotFiniteError, WatchedOptimizer, finite_loss
+from nnscratch.training.run import History, Run
+from nnscratch.training.settings import describe, describe_layers
 
 Array = np.ndarray
 Data = tuple[Array, Array]
@@ -88,7 +89,7 @@ def fit(
     checkpoint : path, optional
         Saved after every epoch. If the file exists, training goes on from it, and ends with the
         same bits as if it had never stopped. With ``patience`` the file holds the best weights,
-        which `nnscratch.checkpoint.load_checkpoint` reads for use, beside the latest.
+        which `nnscratch.training.checkpoint.load_checkpoint` reads for use, beside the latest.
     progress : bool
         Show a bar with the loss and the samples a second.
 

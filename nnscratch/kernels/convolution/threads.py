@@ -11,14 +11,14 @@ import numpy as np
 from numba import prange
 
 from nnscratch.kernels.compilation import parallel, part
-from nnscratch.kernels.convolve import (
+from nnscratch.kernels.convolution.groups import (
     add_bias_sums,
     add_weight_sums,
     convolve,
     convolve_to_one,
 )
-from nnscratch.kernels.phases import BLOCK, Image
-from nnscratch.kernels.scratch import copy_in, image_of, room_for, size_of, target_of
+from nnscratch.kernels.convolution.phases import BLOCK, Image
+from nnscratch.kernels.convolution.scratch import copy_in, image_of, room_for, size_of, target_of
 
 
 @parallel

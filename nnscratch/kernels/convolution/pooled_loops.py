@@ -18,8 +18,8 @@ import numpy as np
 from numba import prange, uintp
 
 from nnscratch.kernels.compilation import parallel, part
-from nnscratch.kernels.phases import BLOCK
-from nnscratch.kernels.scratch import (
+from nnscratch.kernels.convolution.phases import BLOCK
+from nnscratch.kernels.convolution.scratch import (
     copy_back,
     copy_in,
     image_of,
@@ -29,8 +29,8 @@ from nnscratch.kernels.scratch import (
     size_of,
     target_of,
 )
-from nnscratch.kernels.tiles import lanes_of
-from nnscratch.kernels.vectors import (
+from nnscratch.kernels.convolution.tiles import lanes_of
+from nnscratch.kernels.convolution.vectors import (
     add,
     broadcast,
     fma,

@@ -11,11 +11,11 @@ from functools import lru_cache
 import numpy as np
 
 from nnscratch.kernels.buffers import empty
-from nnscratch.kernels.compiled_convolution import flat, sample_blocks, scratch_for, threads_for
-from nnscratch.kernels.compiled_weights import pack, unpack
-from nnscratch.kernels.phases import Plan, round_up
-from nnscratch.kernels.pooled_gradient import TOGETHER, pooled_backward_kernel
-from nnscratch.kernels.vectors import LANES
+from nnscratch.kernels.convolution.passes import flat, sample_blocks, scratch_for, threads_for
+from nnscratch.kernels.convolution.phases import Plan, round_up
+from nnscratch.kernels.convolution.pooled_loops import TOGETHER, pooled_backward_kernel
+from nnscratch.kernels.convolution.vectors import LANES
+from nnscratch.kernels.convolution.weights import pack, unpack
 
 Array = np.ndarray
 

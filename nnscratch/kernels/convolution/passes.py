@@ -24,12 +24,12 @@ import numpy as np
 
 from nnscratch.kernels.buffers import empty
 from nnscratch.kernels.compilation import num_threads
-from nnscratch.kernels.compiled_weights import pack, unpack
-from nnscratch.kernels.convolution_drivers import backward_kernel, forward_kernel
+from nnscratch.kernels.convolution.phases import BLOCK, TILE_ROWS, Plan, round_up
+from nnscratch.kernels.convolution.scratch import SLACK
+from nnscratch.kernels.convolution.threads import backward_kernel, forward_kernel
+from nnscratch.kernels.convolution.vectors import LANES
+from nnscratch.kernels.convolution.weights import pack, unpack
 from nnscratch.kernels.launch import ready
-from nnscratch.kernels.phases import BLOCK, TILE_ROWS, Plan, round_up
-from nnscratch.kernels.scratch import SLACK
-from nnscratch.kernels.vectors import LANES
 
 Array = np.ndarray
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nnscratch.array_checks import check_samples
 from nnscratch.layers.base import Layer
 
 Array = np.ndarray
@@ -49,20 +50,6 @@ def _raised_by_numba(error: Exception) -> bool:
     """Whether it says that compiled code cannot run here, which is not due to any targets."""
     *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
     return str(innermost.f_globals.get("__name__")).partition(".")[0] == "numba"
-
-
-def check_samples(what: str, array: Array) -> None:
-    """Raise a TypeError or ValueError unless ``array`` holds samples, and finite numbers only."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{what} is a {type(array).__name__}; it must be a NumPy array.")
-    if array.ndim == 0 or len(array) == 0:
-        raise ValueError(f"{what} has shape {array.shape}, no samples; at least one is needed.")
-    if not np.isfinite(array).all():
-        sample = np.argwhere(~np.isfinite(array))[0, 0]
-        raise ValueError(
-            f"{what} holds NaN or infinity, first in sample {sample}; leave such samples out or "
-            "mend them."
-        )
 
 
 def checksum_of(*arrays: Array) -> str:

@@ -9,9 +9,9 @@ room.
 from __future__ import annotations
 
 from nnscratch.kernels.compilation import part
-from nnscratch.kernels.phases import BLOCK, TILE_COLS
-from nnscratch.kernels.tiles import lanes_of
-from nnscratch.kernels.vectors import broadcast, fma, load, store
+from nnscratch.kernels.convolution.phases import BLOCK, TILE_COLS
+from nnscratch.kernels.convolution.tiles import lanes_of
+from nnscratch.kernels.convolution.vectors import broadcast, fma, load, store
 
 
 @part

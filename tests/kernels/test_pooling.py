@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nnscratch.kernels import compiled_pooling, launch
+from nnscratch.kernels import launch, pooling
 from tests.kernels import compiled_code as compiled
 from tests.kernels import numpy_code as reference
-from tests.kernels.test_compiled_pointwise import array
+from tests.kernels.test_pointwise import array
 from tests.layers.helpers import every_dtype, many_shapes, normal, pairs, window_cases
 
 NO_PADS = ((0, 0), (0, 0))
@@ -40,7 +40,7 @@ def compare_max(x, dy_seed, size, strides, pads):
 
 @pytest.fixture(autouse=True, params=[40, launch.BLOCK], ids=["many blocks", "one block"])
 def _blocks(request, monkeypatch):
-    monkeypatch.setattr(compiled_pooling, "BLOCK", request.param)
+    monkeypatch.setattr(pooling, "BLOCK", request.param)
 
 
 @many_shapes

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nnscratch.kernels.compilation import inline, part
-from nnscratch.kernels.phases import BLOCK, TILE_COLS
-from nnscratch.kernels.vectors import LANES, broadcast, fma, load, store, zeros
+from nnscratch.kernels.convolution.phases import BLOCK, TILE_COLS
+from nnscratch.kernels.convolution.vectors import LANES, broadcast, fma, load, store, zeros
 
 LANES_32, LANES_64 = LANES.values()
 

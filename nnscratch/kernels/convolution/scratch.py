@@ -11,9 +11,9 @@ pooled, still in the nearest cache, while they are copied out.
 from __future__ import annotations
 
 from nnscratch.kernels.compilation import part
-from nnscratch.kernels.phases import Image, Target
-from nnscratch.kernels.tiles import lanes_of
-from nnscratch.kernels.vectors import (
+from nnscratch.kernels.convolution.phases import Image, Target
+from nnscratch.kernels.convolution.tiles import lanes_of
+from nnscratch.kernels.convolution.vectors import (
     at_least,
     broadcast,
     largest,

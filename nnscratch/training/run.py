@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch.checkpoint import (
+from nnscratch.layers.base import Array, Layer
+from nnscratch.optimizers import Optimizer
+from nnscratch.training.checkpoint import (
     BEST,
     DamagedCheckpointError,
     below,
@@ -19,10 +21,8 @@ from nnscratch.checkpoint import (
     previous,
     save_checkpoint,
 )
-from nnscratch.divergence import advice, first_not_finite
-from nnscratch.layers.base import Array, Layer
-from nnscratch.optimizers import Optimizer
-from nnscratch.run_settings import differences
+from nnscratch.training.divergence import advice, first_not_finite
+from nnscratch.training.settings import differences
 
 
 @dataclass

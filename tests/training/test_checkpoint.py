@@ -10,21 +10,21 @@ from functools import partial
 import numpy as np
 import pytest
 
-from nnscratch.checkpoint import (
-    DamagedCheckpointError,
-    load_checkpoint,
-    previous,
-    save_checkpoint,
-)
-from nnscratch.data_checks import checksum_of
 from nnscratch.files import written_whole
 from nnscratch.layers import BatchNormalization, Dense, Dropout, ReLU, Sequential, Tanh
 from nnscratch.losses import mse
 from nnscratch.models import VAE, Autoencoder, NegativeELBO
 from nnscratch.optimizers import SGD, Adam, cosine_decay
-from nnscratch.run_settings import describe
 from nnscratch.training import fit, predict
-from tests.test_training import TARGET, X, arrays, assert_same_bits, make_data, make_model
+from nnscratch.training.checkpoint import (
+    DamagedCheckpointError,
+    load_checkpoint,
+    previous,
+    save_checkpoint,
+)
+from nnscratch.training.checks import checksum_of
+from nnscratch.training.settings import describe
+from tests.training.test_training import TARGET, X, arrays, assert_same_bits, make_data, make_model
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Convolution, compiled: start with `passes`, which says how it becomes fast."""
