@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from nnscratch.layers.activations import sigmoid
+from nnscratch.loss_checks import check_alike, check_labels, divisor
 
 Array = np.ndarray
 
@@ -142,7 +143,7 @@ def softmax_crossentropy(
     ----------
     Bishop, "Pattern Recognition and Machine Learning", 2006, Eqs. 4.108-4.109.
     """
-    _check_labels(logits, labels)
+    check_labels(logits, labels)
     N = len(labels)
     m = divisor((N,), reduction)
     x = logits.astype(np.float64)  # between two of float32, 3e38 and -3e38, lies more than it holds
@@ -204,66 +205,3 @@ def gaussian_kl(
 def _total(terms: Array) -> float:
     """The sum in float64, whatever the dtype of the terms."""
     return float(terms.sum(dtype=np.float64))
-
-
-def divisor(shape: tuple[int, ...], reduction: str) -> int:
-    """What the sum of all terms is divided by."""
-    divisors = {"mean": int(np.prod(shape)), "sum": 1, "batch_mean": shape[0]}
-    if not isinstance(reduction, str) or reduction not in divisors:
-        raise ValueError(
-            f'reduction is {reduction!r}; it must be "mean", "sum" or "batch_mean" (summed '
-            "within each sample, averaged over the batch)."
-        )
-    if 0 in shape:
-        raise ValueError(f"a loss of an empty batch is undefined; got shape {shape}.")
-    return divisors[reduction]
-
-
-def check_alike(name: str, y: Array, target: Array) -> None:
-    """Raise a ValueError or TypeError, which begins with ``name``, unless both are alike."""
-    _check_array(name, "output", y)
-    if not isinstance(target, np.ndarray) or isinstance(target, np.ma.MaskedArray):
-        raise TypeError(f"{name}: the target must be a plain NumPy array; use np.asarray.")
-    if y.shape != target.shape:
-        raise ValueError(
-            f"{name}: the output has shape {y.shape} but the target {target.shape}; they must "
-            "be equal."
-        )
-    if y.dtype != target.dtype:
-        raise TypeError(
-            f"{name}: the output is {y.dtype} but the target {target.dtype}; convert the target "
-            f"once with target.astype(np.{y.dtype})."
-        )
-
-
-def _check_array(name: str, what: str, y: Array) -> None:
-    if not isinstance(y, np.ndarray) or not np.issubdtype(y.dtype, np.floating) or y.ndim == 0:
-        described = f"{y.dtype} {y.shape}" if isinstance(y, np.ndarray) else type(y).__name__
-        raise TypeError(
-            f"{name}: the {what} is {described}; it must be a NumPy array of real numbers with a "
-            "batch axis."
-        )
-
-
-def _check_labels(logits: Array, labels: Array) -> None:
-    _check_array("softmax_crossentropy", "output", logits)
-    if not isinstance(labels, np.ndarray):
-        raise TypeError("softmax_crossentropy: labels must be a NumPy array; use np.asarray.")
-    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
-        raise ValueError(
-            f"softmax_crossentropy: expected logits (N, classes) and labels (N,), got "
-            f"{logits.shape} and {labels.shape}; labels are class numbers, not one-hot rows."
-        )
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise TypeError(
-            f"softmax_crossentropy: labels are {labels.dtype}; they must be integers. Convert "
-            "them with labels.astype(int)."
-        )
-    classes = logits.shape[1]
-    outside = (labels < 0) | (labels >= classes)
-    if outside.any():
-        first = int(outside.argmax())
-        raise ValueError(
-            f"softmax_crossentropy: label {labels[first]} at index {first} is out of range; with "
-            f"{classes} logits, labels run from 0 to {classes - 1}."
-        )

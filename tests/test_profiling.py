@@ -60,7 +60,8 @@ def unet(dtype=np.float64):
 def plain_gradients(model, x, loss):
     """Of each parameter, from a training pass of a copy that nobody looks into."""
     twin = copy.deepcopy(model)
-    twin.backward(loss(twin, twin.forward(x, training=True))[1])
+    gradients = loss(twin, twin.forward(x, training=True))[1]
+    twin.backward(*gradients) if isinstance(gradients, tuple) else twin.backward(gradients)
     return twin.grads
 
 

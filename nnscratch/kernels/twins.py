@@ -21,7 +21,7 @@ from nnscratch.layers.convolution import Conv2D, Conv2DTranspose
 from nnscratch.layers.normalization import BatchNormalization
 from nnscratch.layers.pooling import AveragePooling2D, MaxPooling2D
 from nnscratch.layers.upsampling import UpSampling2D
-from nnscratch.losses import check_alike, divisor
+from nnscratch.loss_checks import check_alike, divisor
 from nnscratch.optimizers import Adam
 
 

@@ -7,12 +7,13 @@ TRAINING, CHECKPOINT, SETTINGS = (
     "training/checkpoint.py",
     "training/settings.py",
 )
+RENEWED = "training/test_renewed_data.py"
 RUNS = "training/test_training.py training/test_checkpoint.py"
 
 MUTANTS = [
     # -- the order of epochs, and fresh data
     Mutant(TRAINING, '"shuffling", optimizer.steps)', '"shuffling")', RUNS),
-    Mutant(TRAINING, '"renewed data", optimizer.steps)', '"renewed data")', "training/test_renewed_data.py"),
+    Mutant(TRAINING, '"renewed data", optimizer.steps)', '"renewed data")', RENEWED),
     Mutant(
         TRAINING,
         'renew(stream(seed, "renewed data", optimizer.steps))',

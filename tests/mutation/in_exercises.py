@@ -15,6 +15,7 @@ def _in(file: str, tests: str, *pairs: tuple[str, str]) -> list[Mutant]:
 
 
 MUTANTS = [
+    Mutant("meaning.py", "tree.body = tree.body[1:]", "pass", "exercises/test_trained.py"),
     *_in(
         "trained.py",
         TRAINED,
@@ -36,7 +37,6 @@ MUTANTS = [
         ("self.add([cell.cell_contents for cell in function.__closure__ or ()])", "pass"),
         ("self.add(function.__globals__[name])", "self.add(name)"),
         ("self.add(vars(value))", "pass"),
-        ("node.body = node.body[1:]", "pass"),
         ("if name not in SAYS_ONLY:", "if name in SAYS_ONLY:"),
         ("self._words(*sorted(map(repr, constant)))", "self._words(*map(repr, constant))"),
     ),
