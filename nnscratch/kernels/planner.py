@@ -56,7 +56,7 @@ WRITTEN_FOR: dict[Any, str] = {
     BatchNormalization: "8210f0f1561e",
     Conv2D: "e767262bf3ec",
     Conv2DTranspose: "c18977a4ba1a",
-    mse: "90db11351df4",
+    mse: "af3be5f8cca3",
     Adam: "a3278767aaff",
 }
 
