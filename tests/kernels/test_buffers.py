@@ -136,6 +136,15 @@ def test_blocks_nobody_asks_for_are_let_go(before, monkeypatch):
     assert (held == 5).all()  # let go does not mean taken away
 
 
+def test_a_block_that_is_asked_for_again_and_again_stays(monkeypatch):
+    monkeypatch.setattr(buffers, "_FORGET", 20)
+    memory = weakref.ref(empty((1000,), np.float64).base)
+    for _ in range(60):
+        requests(1)
+        empty((1000,), np.float64)
+    assert memory() is not None
+
+
 def test_threads_never_share():
     """Each writes its number everywhere, gives way to the others, and looks again."""
     wrong, start = [], threading.Barrier(4)

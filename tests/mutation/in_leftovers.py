@@ -34,4 +34,19 @@ MUTANTS = [
         "plotting.py", "if len(images) != len(columns)", "if len(images) < len(columns)", PLOTTING
     ),
     Mutant("plotting.py", "confidences.min() < 0 or", "", PLOTTING),
+    Mutant(
+        "kernels/compiled_pointwise.py",
+        "m.flags.carray and v.flags.carray",
+        "m.flags.carray",
+        "kernels/test_compiled_pointwise.py",
+    ),
+    Mutant(
+        "kernels/compiled_upsampling.py",
+        "if OH % fh or OW % fw",
+        "if OH % fh",
+        "kernels/test_compiled_pooling.py",
+    ),
+    Mutant(
+        "kernels/buffers.py", "            block[2] = _requests\n", "", "kernels/test_buffers.py"
+    ),
 ]
