@@ -26,7 +26,7 @@ from nnscratch.gradcheck.hints.evidence import Scene
 from nnscratch.gradcheck.parts import narrow_down
 from nnscratch.gradcheck.report import Failure, Report
 from nnscratch.gradcheck.start import move_from_start
-from nnscratch.gradcheck.zeros import MOST_ZEROS, check_answers, without_gradient
+from nnscratch.gradcheck.zeros import MOST_ZEROS, check_answers, taken_away, without_gradient
 from nnscratch.layers.base import Composite, Layer
 
 Array = np.ndarray
@@ -72,7 +72,8 @@ def check_gradients(
     only another source of the right outputs shows it (this package's own are in ``tests/layers``).
     A check in evaluation says nothing about training, nor the other way round. Of a gradient that
     is 0 at this point, no factor is seen: an array without any other gradient fails the check, as
-    do many zeros to which hardly an output answers.
+    do many zeros to which hardly an output answers. Only a parameter that a later layer takes away,
+    as a normalisation does with a bias, may be without: a note says so.
 
     Parameters
     ----------
@@ -168,7 +169,7 @@ def _check(layer: Layer, x: Array, subject: str, options: _Options) -> Report:
         )
         params = {} if isinstance(layer, Composite) else dict(layer.params)
         scene = Scene(runner.x, dy, params, runner.backward, runner.forward)
-        _compare_all(checked, scene, report, rng, options)
+        _compare_all(checked, scene, report, rng, options, layer)
     runner.restore()
     if report.wrong and isinstance(layer, Composite):
         # whether an array has an effect is the model's affair, not that of a part
@@ -226,7 +227,12 @@ def check_loss(
 
 
 def _compare_all(
-    checked: Subject, scene: Scene, report: Report, rng: np.random.Generator, options: _Options
+    checked: Subject,
+    scene: Scene,
+    report: Report,
+    rng: np.random.Generator,
+    options: _Options,
+    layer: Layer | None = None,
 ) -> None:
     """Compare every array and enter the findings into the report."""
     dead: list[str] = []
@@ -252,6 +258,11 @@ def _compare_all(
             dead.append(name)
         elif zeros > MOST_ZEROS * result.compared:
             report.failures += check_answers(checked, name, zeros, rng)
+    for name in taken_away(dead, checked, layer, rng):
+        dead.remove(name)
+        report.notes.append(
+            f"the output does not depend on {name} (a normalisation follows?): check it alone"
+        )
     if dead:
         report.failures.append(without_gradient(dead, checked))
     _check_ties(checked, report, rng)

@@ -116,6 +116,67 @@ def test_a_dead_model_proves_nothing():
     assert "95 % of them 0 on both sides" in str(report)
 
 
+class Beside(Layer):
+    """W * x, and b beside it."""
+
+    def output_shape(self, input_shape):
+        return (2 * input_shape[0],)
+
+    def make_params(self, rng):
+        return {"W": rng.standard_normal(self.input_shape), "b": np.zeros(self.input_shape)}
+
+    def forward(self, x, training=False):
+        self.check_input(x)
+        self.cache = (x.copy(),)
+        b = np.broadcast_to(self.params["b"], x.shape)
+        return np.concatenate([self.params["W"] * x, b], axis=1)
+
+    def backward(self, dy):
+        self.check_gradient(dy)
+        of_x, of_b = np.split(dy, 2, axis=1)
+        self.grads["W"][...] = (of_x * self.cache[0]).sum(axis=0)
+        self.grads["b"][...] = of_b.sum(axis=0)
+        return self.params["W"] * of_x
+
+
+class FirstHalf(Layer):
+    """Takes the other half away, so that nothing is left of it, not even rounding."""
+
+    def output_shape(self, input_shape):
+        return (input_shape[0] // 2,)
+
+    def forward(self, x, training=False):
+        self.check_input(x)
+        self.cache = (x.shape,)
+        return np.split(x, 2, axis=1)[0].copy()
+
+    def backward(self, dy):
+        self.check_gradient(dy)
+        return np.concatenate([dy, np.zeros_like(dy)], axis=1)
+
+
+def test_a_bias_that_a_later_layer_takes_away_is_no_fault_and_is_noted():
+    model = Sequential([Beside(), FirstHalf(), Dense(2)], (3,), dtype=np.float64)
+    before = model.params["0.beside.b"].copy()
+    report = check_gradients(model, numbers(4, 3))
+    assert report.ok, str(report)
+    assert "does not depend on 0.beside.b (a normalisation follows?)" in str(report)
+    np.testing.assert_array_equal(model.params["0.beside.b"], before)
+    model.parts["1.firsthalf"].backward = lambda dy: np.concatenate([dy, dy], axis=1)
+    assert check_gradients(model, numbers(4, 3)).wrong
+
+
+@pytest.mark.parametrize("x", [np.zeros((4, 3)), numbers(4, 3)], ids=["no input", "dead"])
+def test_what_is_not_taken_away_but_dead_fails_still(x):
+    """Weights behind an input of 0, beside a bias that is alive; and all behind a dead ReLU."""
+    model = Sequential([Dense(4), ReLU(), Dense(2)], (3,), dtype=np.float64)
+    model.params["0.dense.b"][...] = 3.0 if not x.any() else -100
+    report = check_gradients(model, x, move=False)
+    (failure,) = [failure for failure in report.failures if failure.where == "zeros"]
+    assert "0.dense.W" in failure.what
+    assert not any("normalisation" in note for note in report.notes)
+
+
 def test_no_effect_must_be_said_and_be_true():
     names = ["input", "1", "2.dense.W"]
     with pytest.raises(ValueError, match=r"no_effect: there is no '1'; known are input, 0\.dense"):

@@ -49,4 +49,11 @@ MUTANTS = [
     Mutant(
         "kernels/buffers.py", "            block[2] = _requests\n", "", "kernels/test_buffers.py"
     ),
+    Mutant(
+        "gradcheck/zeros.py",
+        "if all(other in dead for other in siblings)",
+        "if not siblings",
+        "gradcheck/test_start.py",
+    ),
+    Mutant("gradcheck/zeros.py", "not _equal(own, own_after) and ", "", "gradcheck/test_start.py"),
 ]

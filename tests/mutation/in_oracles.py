@@ -1,5 +1,70 @@
-"""Slips of a forward pass that its backward pass shares, so that every gradient check passes."""
+"""Slips of a forward pass that its backward pass shares: every gradient check passes.
+
+What finds them is another source of the right outputs: a formula, or moments of what is drawn.
+"""
 
 from tests.mutation.mutants import Mutant
 
-MUTANTS = []
+ORACLES, LOSSES = "layers/test_oracles.py", "test_losses.py"
+REFERENCE = "kernels/reference.py"
+
+SAMPLING = """        s = np.exp({})
+        self.cache = (eps, s)
+        return mu + s * eps
+
+    def backward(self, dy: Array) -> Array:
+        self.check_gradient(dy)  # dz (N, ..., d)
+        eps, s = self.cache
+        dmu = dy
+        dlogvar = np.zeros_like(dy) if eps is None else dy * {}
+"""
+
+MUTANTS = [
+    Mutant(
+        "layers/sampling.py",
+        SAMPLING.format("logvar / 2", "eps * s / 2"),
+        SAMPLING.format("logvar", "eps * s"),
+        "layers/test_sampling.py",
+    ),
+    Mutant(
+        "layers/dropout.py",
+        "keep.astype(x.dtype) / x.dtype.type(1 - self.rate)",
+        "keep.astype(x.dtype)",
+        "layers/test_dropout.py",
+    ),
+    Mutant("layers/dropout.py", ">= self.rate", "< self.rate", "layers/test_dropout.py"),
+    Mutant(
+        "layers/normalization.py",
+        'self.state["mean"], self.state["var"]',
+        'self.state["mean"], np.sqrt(self.state["var"])',
+        ORACLES,
+    ),
+    Mutant(
+        "layers/normalization.py",
+        "running += (1 - self.momentum)",
+        "running += self.momentum",
+        "layers/test_normalization.py",
+    ),
+    Mutant(
+        "layers/geometry.py",
+        "(total // 2, total - total // 2)",
+        "(total - total // 2, total // 2)",
+        ORACLES,
+    ),
+    Mutant(
+        REFERENCE,
+        "pad(np.ones((1, *image, 1)), pads)",
+        "pad(np.ones((1, *image, 1)), pads, 1)",
+        ORACLES,
+    ),
+    Mutant(REFERENCE, "pad(x, pads, -np.inf)", "pad(x, pads)", ORACLES),
+    Mutant(REFERENCE, "(p + 0.5) / factor - 0.5", "p / factor", ORACLES),
+    Mutant("losses.py", "m = _terms(y.shape, reduction)", 'm = _terms(y.shape, "sum")', LOSSES),
+    Mutant(
+        "losses.py",
+        "m = _terms(logits.shape, reduction)\n    terms",
+        "m = len(logits)\n    terms",
+        LOSSES,
+    ),
+    Mutant("losses.py", "m = _terms(mu.shape, reduction)", 'm = _terms(mu.shape, "mean")', LOSSES),
+]
