@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnscratch.divergence import replaced
 from nnscratch.gradcheck.differences import Subject, answering, rms
 from nnscratch.gradcheck.report import Failure
 from nnscratch.layers.base import Composite, Layer, named_parts
+from nnscratch.training.divergence import replaced
 
 Array = np.ndarray
 
