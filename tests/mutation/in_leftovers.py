@@ -35,16 +35,16 @@ MUTANTS = [
     ),
     Mutant("plotting.py", "confidences.min() < 0 or", "", PLOTTING),
     Mutant(
-        "kernels/compiled_pointwise.py",
-        "m.flags.carray and v.flags.carray",
-        "m.flags.carray",
-        "kernels/test_compiled_pointwise.py",
+        "kernels/twins.py",
+        "for array in (p, m, v))",
+        "for array in (p, m))",
+        "kernels/test_pointwise.py",
     ),
     Mutant(
-        "kernels/compiled_upsampling.py",
+        "kernels/upsampling.py",
         "if OH % fh or OW % fw",
         "if OH % fh",
-        "kernels/test_compiled_pooling.py",
+        "kernels/test_pooling.py",
     ),
     Mutant(
         "kernels/buffers.py", "            block[2] = _requests\n", "", "kernels/test_buffers.py"

@@ -6,7 +6,6 @@ What finds them is another source of the right outputs: a formula, or moments of
 from tests.mutation.mutants import Mutant
 
 ORACLES, LOSSES = "layers/test_oracles.py", "test_losses.py"
-REFERENCE = "kernels/reference.py"
 
 SAMPLING = """        s = np.exp({})
         self.cache = (eps, s)
@@ -52,19 +51,11 @@ MUTANTS = [
         ORACLES,
     ),
     Mutant(
-        REFERENCE,
-        "pad(np.ones((1, *image, 1)), pads)",
-        "pad(np.ones((1, *image, 1)), pads, 1)",
-        ORACLES,
+        "layers/pooling.py", "self.dtype), self.pads())", "self.dtype), self.pads(), 1)", ORACLES
     ),
-    Mutant(REFERENCE, "pad(x, pads, -np.inf)", "pad(x, pads)", ORACLES),
-    Mutant(REFERENCE, "(p + 0.5) / factor - 0.5", "p / factor", ORACLES),
-    Mutant("losses.py", "m = _terms(y.shape, reduction)", 'm = _terms(y.shape, "sum")', LOSSES),
-    Mutant(
-        "losses.py",
-        "m = _terms(logits.shape, reduction)\n    terms",
-        "m = len(logits)\n    terms",
-        LOSSES,
-    ),
-    Mutant("losses.py", "m = _terms(mu.shape, reduction)", 'm = _terms(mu.shape, "mean")', LOSSES),
+    Mutant("layers/pooling.py", "pad(x, self.pads(), -np.inf)", "pad(x, self.pads())", ORACLES),
+    Mutant("layers/upsampling.py", "(p + 0.5) / factor - 0.5", "p / factor", ORACLES),
+    Mutant("losses.py", "divisor(y.shape, reduction)", 'divisor(y.shape, "sum")', LOSSES),
+    Mutant("losses.py", "divisor(logits.shape, reduction)", "len(logits)", LOSSES),
+    Mutant("losses.py", "divisor(mu.shape, reduction)", 'divisor(mu.shape, "mean")', LOSSES),
 ]
