@@ -6,7 +6,7 @@ import pytest
 from exercises import fashion_vae, fashion_vae_latents, loss_terms
 from exercises.common import Settings
 from nnscratch.training import History
-from tests.exercises.formulas import bright_training, halving_autoencoder, record
+from tests.exercises.formulas import bright_training, halving_autoencoder, published, record
 
 
 @pytest.fixture
@@ -37,6 +37,13 @@ def test_figures_of_the_vae_of_clothes(monkeypatch, settings):
         module, "parts_of_the_loss",
         lambda model, x: dict.fromkeys(("total", "reconstruction", "kl"), float(x.mean())),
     )  # fmt: skip
+    with monkeypatch.context() as inner:
+        pages = published(inner, module)
+        module.loss_curves(settings)
+    clothes, others = pages["fashion_vae_loss"].figure.axes
+    lines = ["report, first epoch: 55.7", "report, last epoch: 42.3"]
+    assert [text.get_text() for text in clothes.texts] == lines
+    assert not others.texts
     module.loss_curves(settings)
     page = record(settings.out, "fashion_vae_loss")
     numbers = page["numbers"]

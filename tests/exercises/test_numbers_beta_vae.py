@@ -182,7 +182,7 @@ def test_answer_about_the_sweep_follows_the_numbers(errors, shares, said, unsaid
 def test_errors_at_mu_and_at_a_sample_by_hand(monkeypatch):
     """Images of grey 0.5; at mu grey 0.4 is drawn, at the sampled code 0.8."""
     module, x = beta_vae_betas, greys([0.5, 0.5], 28)
-    data = datasets.Dataset(x, None, x, None, "", "")
+    data = datasets.Dataset(x + 1, None, x, None, "", "")
     model = Formula(None)
     model.decoder = painter(28)
     mu = np.full((2, 64), 0.4, np.float32)

@@ -83,6 +83,12 @@ MUTANTS = [
     ),
     *_in(
         "beta_vae_betas",
+        "exercises/test_numbers_beta_vae.py",
+        ("    x = mnist28(settings).x_test\n    mu, logvar",
+         "    x = mnist28(settings).x_train\n    mu, logvar"),
+    ),
+    *_in(
+        "beta_vae_betas",
         BETA,
         ("trained_vae(settings, beta, long)\n    title", "trained_vae(settings, beta)\n    title"),
         ('| {"kl_weight": kl_weight(beta)}', '| {"kl_weight": beta}'),
@@ -114,6 +120,7 @@ MUTANTS = [
         CLOTHES,
         ('"train": parts_of_the_loss(model, data.x_train)',
          '"train": parts_of_the_loss(model, data.x_train[:MEASURED])'),
+        ('if name == "Fashion-MNIST":', 'if name != "Fashion-MNIST":'),
         ("data.x_test[: ROWS * COLUMNS]", "data.x_train[: ROWS * COLUMNS]"),
         ("data = SETS[name](settings)\n        numbers",
          "data = fashion(settings)\n        numbers"),
