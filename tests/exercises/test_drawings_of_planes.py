@@ -272,6 +272,7 @@ def test_pictures_of_pairs(monkeypatch):
     module.figure_of_pairs(SETTINGS, "train", False)
     page = pages["separation_train"]
     rows = np.reshape([p.get_array().flat[0] for a in page.figure.axes for p in a.images], (5, 6))
-    assert rows[:, 0].tolist() == [0.5, 0.25, 0.375, 0.75, 1]  # clipped for the drawing only
+    assert rows[:, 0].tolist() == [0.5, 0.25, 0.375, 0.75, 1.5]
+    assert page.figure.axes[0].images[0].get_clim() == (0, 1)  # so 1.5 is drawn white
     assert page.figure.axes[0].get_title() == f"MSE1 + MSE2\n{0.125**2 + 0.75**2:.4f}"
     assert f"mean is {0.125**2 + 0.75**2:.4f}" in page.caption
