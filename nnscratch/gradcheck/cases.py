@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -69,50 +69,27 @@ def layer_case(
     return Case(kind.__name__, configuration, check)
 
 
-def chain_case(
-    configuration: str, shape: tuple[int, ...], make: Callable[[], list[Layer]], training: bool
-) -> Case:
-    """A Sequential of the layers that ``make`` makes."""
+def model_case(name: str, configuration: str, make: Callable[[], Layer], training: bool) -> Case:
+    """A model that ``make`` makes, ``input_shape`` and all."""
+    configuration += ", training" if training else ""
 
     def check() -> Report:
-        model = Sequential(make(), input_shape=shape, dtype=np.float64)
-        x = np.random.default_rng(2).standard_normal((3, *shape))
-        return check_gradients(model, x, training=training, subject=f"Sequential {configuration}")
+        model = make()
+        x = np.random.default_rng(2).standard_normal((3, *model.input_shape))
+        return check_gradients(model, x, training=training, subject=f"{name} {configuration}")
 
-    return Case("Sequential", configuration, check)
+    return Case(name, configuration, check)
 
 
-def loss_case(name: str, function: Callable[..., Any], configuration: str, *arrays: Array) -> Case:
+def loss_case(
+    name: str, function: Callable[..., Any], configuration: str, arrays: Sequence[Array]
+) -> Case:
     """A loss, as a function of what it is differentiated by."""
 
     def check() -> Report:
         return check_loss(function, *arrays, subject=f"{name} {configuration}")
 
     return Case(name, configuration, check)
-
-
-def unet_case(training: bool) -> Case:
-    """The U-Net: two levels, two decoders."""
-    configuration = "4x4x2, two levels" + (", training" if training else "")
-
-    def check() -> Report:
-        model = small_unet()
-        x = np.random.default_rng(14).standard_normal((3, *model.input_shape))
-        return check_gradients(model, x, training=training, subject=f"UNet {configuration}")
-
-    return Case("UNet", configuration, check)
-
-
-def elbo_case() -> Case:
-    """The loss of the VAE, as a function of all its parameters."""
-    function, configuration, points = negative_elbo()
-    return loss_case("NegativeELBO", function, configuration, *points)
-
-
-def map_case() -> Case:
-    """The objective of MAP inference, as a function of the codes."""
-    function, configuration, points = map_objective()
-    return loss_case("MAP", function, configuration, *points)
 
 
 def convolution_cases() -> list[Case]:
@@ -195,20 +172,22 @@ def other_layer_cases() -> list[Case]:
 def chain_cases() -> list[Case]:
     """Whole networks of many layers, in evaluation and in training."""
 
-    def smooth() -> list[Layer]:
-        return [
+    def smooth() -> Layer:
+        layers = [
             Conv2D(4, 3), BatchNormalization(), Tanh(), AveragePooling2D(2),
             Conv2DTranspose(3, 3, strides=2), Sigmoid(), Flatten(), Dense(6), GaussianSampling(),
         ]  # fmt: skip
+        return Sequential(layers, (6, 6, 2), dtype=np.float64)
 
-    def kinked() -> list[Layer]:
-        return [
+    def kinked() -> Layer:
+        layers = [
             Conv2D(4, 3), BatchNormalization(), ReLU(), MaxPooling2D(2), Dropout(0.3), Flatten(),
             Dense(8), LeakyReLU(), Reshape((2, 2, 2)), UpSampling2D(2, "bilinear"),
         ]  # fmt: skip
+        return Sequential(layers, (6, 6, 2), dtype=np.float64)
 
     return [
-        chain_case(f"{name}, {'training' if flag else 'evaluation'}", (6, 6, 2), make, flag)
+        model_case("Sequential", name, make, training=flag)
         for name, make in (("nine smooth layers", smooth), ("ten layers, kinked", kinked))
         for flag in (False, True)
     ]
@@ -219,24 +198,17 @@ def loss_cases() -> list[Case]:
     rng = np.random.default_rng(3)
     y, target, logvar = (rng.standard_normal((4, 3)) for _ in range(3))
     labels, p = rng.integers(3, size=4), rng.uniform(size=(4, 3))
-    cases = []
-    for reduction in ("mean", "sum", "batch_mean"):
-        points: list[tuple[Callable[..., Any], tuple[Array, ...], tuple[Array, ...]]] = [
-            (losses.mse, (y,), (target,)),
-            (losses.binary_crossentropy, (y,), (p,)),
-            (losses.softmax_crossentropy, (y,), (labels,)),
-            (losses.gaussian_kl, (y, logvar), ()),
-        ]
-        for loss, arrays, fixed in points:
-            function = _with_fixed(loss, fixed, reduction)
-            cases.append(loss_case(loss.__name__, function, f"4x3, {reduction}", *arrays))
-    return cases
-
-
-def _with_fixed(
-    loss: Callable[..., Any], fixed: tuple[Array, ...], reduction: str
-) -> Callable[..., Any]:
-    return lambda *arrays: loss(*arrays, *fixed, reduction=reduction)
+    points: list[tuple[Callable[..., Any], dict[str, Array], tuple[Array, ...]]] = [
+        (losses.mse, {"target": target}, (y,)),
+        (losses.binary_crossentropy, {"target": p}, (y,)),
+        (losses.softmax_crossentropy, {"labels": labels}, (y,)),
+        (losses.gaussian_kl, {}, (y, logvar)),
+    ]
+    return [
+        loss_case(loss.__name__, partial(loss, reduction=r, **fixed), f"4x3, {r}", arrays)
+        for r in ("mean", "sum", "batch_mean")
+        for loss, fixed, arrays in points
+    ]
 
 
 CASES: list[Case] = [
@@ -248,8 +220,8 @@ CASES: list[Case] = [
     Case("Autoencoder", "exercise 1, 32x32x1", check_exercise_1),
     Case("VAE", "4x4x1", partial(check_vae, training=False)),
     Case("VAE", "4x4x1, training", partial(check_vae, training=True)),
-    elbo_case(),
-    map_case(),
-    unet_case(training=False),
-    unet_case(training=True),
+    loss_case("NegativeELBO", *negative_elbo()),
+    loss_case("MAP", *map_objective()),
+    model_case("UNet", "4x4x2, two levels", small_unet, training=False),
+    model_case("UNet", "4x4x2, two levels", small_unet, training=True),
 ]

@@ -90,9 +90,36 @@ def reports_of(layer: Layer, target: Target, batch: int, seed: int) -> Iterator[
             return
 
 
-def as_layer(own: object, target: Target, input_shape: Shape, seed: int) -> Layer:
+def as_layer(own: Any, target: Target, input_shape: Shape, seed: int) -> Layer:
     """The object, built in float64, as a Layer; NotCheckableError says what the contract misses."""
     name = target.name
+    _check_methods(own, name)
+    try:
+        output_shape = own.build(input_shape, np.random.default_rng(seed), np.float64)
+    except ERRORS as error:
+        raise NotCheckableError(
+            f"{name} cannot be built for samples of shape {input_shape}: "
+            f"{in_words(error, target.path)}."
+        ) from None
+    if not isinstance(output_shape, tuple) or not all(
+        isinstance(n, int | np.integer) for n in output_shape
+    ):
+        raise NotCheckableError(
+            f"{name}.build must return the output shape without the batch axis, a tuple of ints; "
+            f"it returns {output_shape!r}."
+        )
+    _check_arrays(own, name)
+    if not isinstance(own, Layer):
+        return Adapted(own, input_shape, output_shape)
+    if not hasattr(own, "built_shape"):
+        raise NotCheckableError(
+            f"{name}.build does not do what Layer's does; begin it with super().build(input_shape, "
+            "rng, dtype), or write output_shape and make_params in its place."
+        )
+    return own
+
+
+def _check_methods(own: object, name: str) -> None:
     missing = [method for method in CALLS if not _has(own, method)]
     if missing:
         contract = ", ".join(f"{method}({', '.join(names)})" for method, names in CALLS.items())
@@ -108,42 +135,24 @@ def as_layer(own: object, target: Target, input_shape: Shape, seed: int) -> Laye
             raise NotCheckableError(
                 f"{name}.{method} must take ({', '.join(names)}): {error}."
             ) from None
-    try:
-        output_shape = own.build(input_shape, np.random.default_rng(seed), np.float64)  # type: ignore[attr-defined]
-    except ERRORS as error:
-        raise NotCheckableError(
-            f"{name} cannot be built for samples of shape {input_shape}: "
-            f"{in_words(error, target.path)}."
-        ) from None
-    if not isinstance(output_shape, tuple) or not all(
-        isinstance(n, int | np.integer) for n in output_shape
-    ):
-        raise NotCheckableError(
-            f"{name}.build must return the output shape without the batch axis, a tuple of ints; "
-            f"it returns {output_shape!r}."
-        )
-    for what in ("params", "grads"):
+
+
+def _check_arrays(own: Any, name: str) -> None:
+    """Of a built object: params and grads, and state if there is any."""
+    for what in ("params", "grads", *["state"] * hasattr(own, "state")):
         arrays = getattr(own, what, None)
         if not isinstance(arrays, dict):
             raise NotCheckableError(
                 f"{name} has no dict {what} after build, but {arrays!r}; make it a dict of arrays, "
-                "empty if there is nothing to train."
+                "which may be empty."
             )
-    for key, array in own.params.items():  # type: ignore[attr-defined]
-        if not isinstance(array, np.ndarray) or array.dtype != np.float64:
-            kind = getattr(array, "dtype", type(array).__name__)
+    for key, array in own.params.items():
+        kind = getattr(array, "dtype", type(array).__name__)
+        if not isinstance(array, np.ndarray) or kind != np.float64:
             raise NotCheckableError(
                 f"params[{key!r}] of {name} is {kind} after build with dtype float64; make it an "
                 "array of that dtype, as with .astype(dtype)."
             )
-    if not isinstance(own, Layer):
-        return Adapted(own, input_shape, output_shape)
-    if not hasattr(own, "built_shape"):
-        raise NotCheckableError(
-            f"{name}.build does not do what Layer's does; begin it with super().build(input_shape, "
-            "rng, dtype), or write output_shape and make_params in its place."
-        )
-    return own
 
 
 def _has(own: object, method: str) -> bool:

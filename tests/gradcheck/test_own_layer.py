@@ -173,6 +173,16 @@ NOT_BUILT = [  # a change of the right class, and the answer
     ("        return (*", "        return 1, (*", "it returns (1, (3, 2))"),
     ("params = {", "weights = {", "Linear has no dict params after build, but None"),
     ("        self.grads = {}\n", "", "Linear has no dict grads after build, but None"),
+    (
+        "        self.grads = {}\n",
+        "        self.state = self.grads = []\n",
+        "no dict grads after build, b",
+    ),
+    (
+        "        self.grads = {}\n",
+        "        self.grads, self.state = {}, None\n",
+        "has no dict state",
+    ),
     (".astype(dtype)", ".astype('f')", "params['W'] of Linear is float32 after build"),
     (".astype(dtype)", ".tolist()", "params['W'] of Linear is list after build"),
     (
@@ -284,3 +294,21 @@ def test_targets_are_taken_apart():
     assert target.call == "L((1, 2), name='x:y.py:z', rate=-0.5)"
     with pytest.raises(NotCheckableError, match="no class with literal arguments"):
         parse_target("mine.py:L[0]")
+
+
+def test_a_model_is_narrowed_down_to_its_wrong_part(check):
+    text = """
+from nnscratch.layers import Dense, Sequential, Tanh
+
+class Wrong(Tanh):
+    def backward(self, dy):
+        return -super().backward(dy)
+
+class Block(Sequential):
+    def __init__(self, units):
+        super().__init__([Dense(units), Wrong(), Dense(2)], (4,))
+"""
+    code, out, err = check(text, "mine.py:Block(5)", "--input", "4")
+    assert (code, err) == (1, "")
+    assert "Narrowed down to 1.wrong." in out
+    assert "the sign is wrong" in out
