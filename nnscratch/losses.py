@@ -158,15 +158,15 @@ def softmax_crossentropy(
 def gaussian_kl(
     mu: Array, logvar: Array, reduction: str = "batch_mean"
 ) -> tuple[float, tuple[Array, Array]]:
-    """Kullback-Leibler divergence from N(mu, s^2) to the prior N(0, 1), ``logvar = log s^2``.
+    """Kullback-Leibler divergence from N(mu, std^2) to the prior N(0, 1), ``logvar = log std^2``.
 
     It says how much a code tells: nothing, KL = 0, if it has the distribution that codes have
     before any image is seen, the prior. For each latent, that is each number of a code,
-    ``KL = (mu^2 + s^2 - 1 - log s^2) / 2``, hence its derivatives ``mu`` and, by
-    ``d(s^2)/dlogvar = s^2``, ``(s^2 - 1) / 2``; dmu and dlogvar are these, divided by m.
+    ``KL = (mu^2 + std^2 - 1 - logvar) / 2``, hence its derivatives ``mu`` and, by
+    ``d(std^2)/dlogvar = std^2``, ``(std^2 - 1) / 2``; dmu and dlogvar are these, divided by m.
 
-    Near the prior, s^2 - 1 is the small difference of two numbers near 1, and s^2 - 1 - log s^2 is
-    smaller still. ``expm1`` gives the first without that subtraction, and the second is taken in
+    Near the prior, std^2 - 1 is the small difference of two numbers near 1, and
+    std^2 - 1 - logvar is smaller still. ``expm1`` gives the first without that subtraction, and the second is taken in
     float64; it is never negative, since e^x lies above its tangent 1 + x.
 
     Parameters
@@ -197,7 +197,7 @@ def gaussian_kl(
     check_alike("gaussian_kl", mu, logvar)
     m = divisor(mu.shape, reduction)
     wide = logvar.astype(np.float64)
-    excess = np.maximum(np.expm1(wide) - wide, 0)  # s^2 - 1 - log s^2
+    excess = np.maximum(np.expm1(wide) - wide, 0)  # std^2 - 1 - logvar
     value = _total(np.square(mu, dtype=np.float64) + excess) / 2 / m
     return value, (mu * (1 / m), np.expm1(logvar) * (0.5 / m))
 

@@ -9,7 +9,7 @@ where it was not. With pixels x = g(z) + noise of variance v and a prior z ~ N(0
 this z is the most probable one (maximum a posteriori) for ``beta = v``: minus twice the logarithm
 of p(x | z) p(z) is ``||x - g(z)||^2 / v + ||z||^2`` plus a constant. The gradient is::
 
-    dz = g'(2 m (g(z) - x)) + 2 beta z        g' being the backward pass of g, and m^2 = m
+    dz = g.backward(2 m (g(z) - x)) + 2 beta z        since m^2 = m
 
 Only z moves: backward goes through the decoder to its input, and gradients of its parameters are
 not computed.

@@ -1,7 +1,7 @@
 """Activations: one nonlinear function, applied to every number alike.
 
-For ``y = f(x)`` element by element the chain rule is ``dx = dy * f'(x)``, f' being the derivative.
-Each class says f and f', the latter in terms of whatever forward already has.
+For ``y = f(x)`` element by element the chain rule is ``dx = dy * df/dx``. Each class says what f is,
+and df/dx in terms of whatever forward already has.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class LeakyReLU(Layer):
 class Sigmoid(Layer):
     """Logistic function, ``y = 1 / (1 + exp(-x))``; ``dx = dy * y * (1 - y)``.
 
-    From ``f'(x) = exp(-x) / (1 + exp(-x))^2``, which is y times ``1 - y``. Computed as
+    From ``df/dx = exp(-x) / (1 + exp(-x))^2``, which is y times ``1 - y``. Computed as
     ``(1 + tanh(x / 2)) / 2``, the same function, which cannot overflow.
 
     Notes

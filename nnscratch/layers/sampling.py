@@ -9,15 +9,15 @@ from nnscratch.layers.noise import draw_generator, make_noise_state
 
 
 class GaussianSampling(Layer):
-    """Draw ``z ~ N(mu, s^2)`` as ``z = mu + s * eps`` with ``eps ~ N(0, 1)`` from outside.
+    """Draw ``z ~ N(mu, std^2)`` as ``z = mu + std * eps`` with ``eps ~ N(0, 1)`` from outside.
 
     The input holds what both heads (the last layers) of an encoder give, side by side on the last
-    axis: first d means mu, then d numbers ``logvar = log s^2``, s being the standard deviation; so
-    ``s = exp(logvar / 2)``, not ``exp(logvar)``. With eps held fixed z is a smooth function of
+    axis: first d means mu, then d numbers ``logvar = log std^2``, std being the standard deviation;
+    so ``std = exp(logvar / 2)``, not ``exp(logvar)``. With eps held fixed z is a smooth function of
     them::
 
         dmu     = dz
-        dlogvar = dz * eps * ds/dlogvar = dz * eps * s / 2
+        dlogvar = dz * eps * dstd/dlogvar = dz * eps * std / 2
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class GaussianSampling(Layer):
         x : array (N, ..., 2d)
             mu and logvar.
         training : bool
-            Draw eps; evaluation gives z = mu, whatever s is.
+            Draw eps; evaluation gives z = mu, whatever std is.
         eps : array (N, ..., d), optional
             The noise to use, whatever ``training`` says.
 
@@ -70,18 +70,18 @@ class GaussianSampling(Layer):
         if eps is None and training:
             self.check_kept("state", written=True)
             eps = draw_generator(self.state).standard_normal(mu.shape).astype(x.dtype)
-        elif eps is None:  # not eps = 0: 0 times an infinite s would be NaN
+        elif eps is None:  # not eps = 0: 0 times an infinite std would be NaN
             self.cache = (None, None)
             return mu.copy()
         else:
             self.check_array("eps", eps, mu.shape)
-        s = np.exp(logvar / 2)
-        self.cache = (eps, s)
-        return mu + s * eps
+        std = np.exp(logvar / 2)
+        self.cache = (eps, std)
+        return mu + std * eps
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)  # dz (N, ..., d)
-        eps, s = self.cache
+        eps, std = self.cache
         dmu = dy
-        dlogvar = np.zeros_like(dy) if eps is None else dy * eps * s / 2
+        dlogvar = np.zeros_like(dy) if eps is None else dy * eps * std / 2
         return np.concatenate([dmu, dlogvar], axis=-1)

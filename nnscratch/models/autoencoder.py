@@ -14,9 +14,8 @@ class Autoencoder(Composite):
     """Two networks in a row, trained to give back their input through a small code.
 
     Forward ``z = f(x)``, ``y = g(z)``, with an encoder f and a decoder g; backward by the chain
-    rule, ``dz = g'(dy)``, ``dx = f'(dz)``, with f' for the backward pass of f. The two halves stay
-    usable on their own: ``encoder.forward`` gives codes, ``decoder.forward`` makes images from
-    codes that no image had.
+    rule, ``dz = g.backward(dy)``, ``dx = f.backward(dz)``. The two halves stay usable on their own:
+    ``encoder.forward`` gives codes, ``decoder.forward`` makes images from codes that no image had.
 
     Parameters
     ----------

@@ -39,20 +39,20 @@ class UNet(Composite):
     are two 3x3 convolutions, each with batch normalisation and ReLU; ``pool`` is a 2x2 max
     pooling, ``up`` a transposed 2x2 convolution with stride 2, ``head`` a 1x1 convolution.
 
-    Backward, step by step, with f' for the backward pass of f. What was put side by side is taken
-    apart: dy = [dy_1, dy_2], and in each decoder ::
+    Backward, step by step. What was put side by side is taken apart: dy = [dy_1, dy_2], and in each
+    decoder ::
 
-        du_0 = head'(dy)
-        [de_i, ds_i] = block_i'(du_i)
-        du_(i+1) = up_i'(de_i)
+        du_0 = head.backward(dy)
+        [de_i, ds_i] = block_i.backward(du_i)
+        du_(i+1) = up_i.backward(de_i)
 
     What was read in several places gets the sum of what these places send back. Both decoders
     read b; both decoders and the pooling read s_i::
 
         db   = du_D of decoder 1 + du_D of decoder 2
-        dh_D = bottleneck'(db)
-        ds_i = ds_i of decoder 1 + ds_i of decoder 2 + pool'(dh_(i+1))
-        dh_i = down_i'(ds_i)           and dx = dh_0
+        dh_D = bottleneck.backward(db)
+        ds_i = ds_i of decoder 1 + ds_i of decoder 2 + pool.backward(dh_(i+1))
+        dh_i = down_i.backward(ds_i)           and dx = dh_0
 
     Parameters
     ----------

@@ -17,15 +17,15 @@ from nnscratch.stand_ins import one_call
 
 
 class VAE(Composite):
-    """x -> h -> (mu, logvar) -> z = mu + s * eps -> y, trained to maximise the ELBO.
+    """x -> h -> (mu, logvar) -> z = mu + std * eps -> y, trained to maximise the ELBO.
 
     (The evidence lower bound, a number that the log-probability of an image is never below.) The
-    encoder does not give a code but a distribution over codes, N(mu, s^2), from two heads (dense
+    encoder does not give a code but a distribution over codes, N(mu, std^2), from two heads (dense
     layers), and the decoder sees a sample of it, with eps ~ N(0, 1). The loss for one image has two
     parts (`nnscratch.models.NegativeELBO`), a reconstruction error R and the divergence of that
     distribution from the prior N(0, 1)::
 
-        L = R(y, x) + w KL        KL = 1/2 sum(mu^2 + s^2 - 1 - logvar),  s^2 = exp(logvar)
+        L = R(y, x) + w KL        KL = 1/2 sum(mu^2 + std^2 - 1 - logvar),  std^2 = exp(logvar)
 
     For a batch it is averaged over the N images, so all gradients below have a factor 1 / N.
 
@@ -33,13 +33,13 @@ class VAE(Composite):
 
         z = mu + exp(logvar / 2) * eps
         dmu     = dz
-        dlogvar = dz * eps * s / 2
+        dlogvar = dz * eps * std / 2
 
     KL depends on both heads directly, not through z or y, so its gradient is handed to backward
     beside dy, and added::
 
         dmu     += w mu
-        dlogvar += w (s^2 - 1) / 2
+        dlogvar += w (std^2 - 1) / 2
 
     Both heads read the same h, so both send a gradient to it: dh is their sum, and the encoder
     turns dh into dx.

@@ -107,7 +107,7 @@ def differences(there: dict[str, str], here: dict[str, str]) -> str:
 
 
 def _ours(function: FunctionType) -> bool:
-    return function.__module__.partition(".")[0] == __package__
+    return function.__module__.partition(".")[0] == "nnscratch"
 
 
 def _code(function: FunctionType) -> str:
