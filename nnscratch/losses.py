@@ -166,8 +166,8 @@ def gaussian_kl(
     ``d(std^2)/dlogvar = std^2``, ``(std^2 - 1) / 2``; dmu and dlogvar are these, divided by m.
 
     Near the prior, std^2 - 1 is the small difference of two numbers near 1, and
-    std^2 - 1 - logvar is smaller still. ``expm1`` gives the first without that subtraction, and the second is taken in
-    float64; it is never negative, since e^x lies above its tangent 1 + x.
+    std^2 - 1 - logvar is smaller still. ``expm1`` gives the first without that subtraction, and the
+    second is taken in float64; it is never negative, since e^x lies above its tangent 1 + x.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Activations: one nonlinear function, applied to every number alike.
 
-For ``y = f(x)`` element by element the chain rule is ``dx = dy * df/dx``. Each class says what f is,
-and df/dx in terms of whatever forward already has.
+For ``y = f(x)`` element by element the chain rule is ``dx = dy * df/dx``. Each class says what f
+is, and df/dx in terms of whatever forward already has.
 """
 
 from __future__ import annotations

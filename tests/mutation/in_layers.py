@@ -86,7 +86,7 @@ MUTANTS = [
     Mutant("layers/dropout.py", ">= self.rate", "< self.rate", "layers/test_dropout.py"),
     Mutant("layers/dropout.py", " / x.dtype.type(1 - self.rate)", "", "layers/test_dropout.py"),
     Mutant("layers/dropout.py", "dy if mask is None else dy * mask", "dy", LAYERS),
-    Mutant("layers/sampling.py", "dy * eps * s / 2", "dy * eps * s", LAYERS),
+    Mutant("layers/sampling.py", "dy * eps * std / 2", "dy * eps * std", LAYERS),
     Mutant("layers/sampling.py", "np.exp(logvar / 2)", "np.exp(logvar)", "layers/test_sampling.py"),
     Mutant(
         "layers/sampling.py", "return mu.copy()", "return logvar.copy()", "layers/test_sampling.py"

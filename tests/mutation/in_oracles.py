@@ -8,12 +8,12 @@ from tests.mutation.mutants import Mutant
 ORACLES, LOSSES = "layers/test_oracles.py", "test_losses.py"
 
 SAMPLING = """        s = np.exp({})
-        self.cache = (eps, s)
-        return mu + s * eps
+        self.cache = (eps, std)
+        return mu + std * eps
 
     def backward(self, dy: Array) -> Array:
         self.check_gradient(dy)  # dz (N, ..., d)
-        eps, s = self.cache
+        eps, std = self.cache
         dmu = dy
         dlogvar = np.zeros_like(dy) if eps is None else dy * {}
 """
