@@ -5,9 +5,11 @@ import inspect
 import pkgutil
 
 import numpy as np
+import pytest
 
 from nnscratch.gradcheck import check_gradients, hints
 from nnscratch.layers import Dense
+from tests.gradcheck.foreign_layers import Attention, SiLU, sigmoid
 
 
 def test_every_hint_of_every_file_is_asked_once():
@@ -40,3 +42,24 @@ def test_a_factor_for_each_channel_is_named():
     report = check_gradients(layer, np.random.default_rng(1).standard_normal((5, 4)))
     (failure,) = report.failures
     assert "for each channel, such as gamma: 0.5, 1.25, 3 times" in failure.hint
+
+
+def silu_at_the_output(layer, dy):
+    y = layer.cache[1]
+    return dy * (sigmoid(y) + y * sigmoid(y) * (1 - sigmoid(y)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "backward", "words"),
+    [
+        (SiLU, (6,), silu_at_the_output, "is right, but taken at the output y instead of"),
+        (Attention, (4, 3), lambda layer, dy: sum(layer.ways(dy)[:2]), "enters the output in 3 pl"),
+    ],
+)
+def test_hints_that_rest_on_an_experiment(kind, shape, backward, words):
+    layer = kind()
+    layer.build(shape, np.random.default_rng(0), np.float64)
+    layer.backward = lambda dy: backward(layer, dy)
+    report = check_gradients(layer, np.random.default_rng(1).standard_normal((3, *shape)))
+    (failure,) = report.failures
+    assert words in failure.hint

@@ -5,7 +5,7 @@ from tests.mutation.mutants import Mutant
 FILE, OWN, COMMAND = "gradcheck/from_file.py", "gradcheck/own_layer.py", "gradcheck/__main__.py"
 CONTRACT = "gradcheck/contract.py"
 OF_OWN, OF_HINTS = "gradcheck/test_own_layer.py", "gradcheck/test_hints.py"
-OF_MUTANTS, OF_FOREIGN = "gradcheck/test_mutants.py", "gradcheck/test_foreign_layers.py"
+OF_MUTANTS = "gradcheck/test_mutants.py"
 OF_DOCSTRING = "gradcheck/test_docstring.py"
 HINTS, EVIDENCE = "gradcheck/hints/__init__.py", "gradcheck/hints/evidence.py"
 
@@ -51,7 +51,7 @@ MUTANTS = [
     Mutant(HINTS, "    factors.of_each_channel,\n", "", OF_HINTS),
     Mutant(HINTS, "    terms.in_each_group,\n", "    terms.in_each_channel,\n", OF_HINTS),
     Mutant(EVIDENCE, "        array[...] = kept\n", "        pass\n", OF_MUTANTS),
-    Mutant(EVIDENCE, "(upper - lower) / (2 * STEP)", "(upper - lower) / STEP", OF_FOREIGN),
+    Mutant(EVIDENCE, "(upper - lower) / (2 * STEP)", "(upper - lower) / STEP", OF_HINTS),
     Mutant(EVIDENCE, "numeric, numeric**2", "numeric, analytic**2", OF_MUTANTS),
     Mutant(EVIDENCE, "<= 1e-5 * rms(b[known])", "<= 1e5 * rms(b[known])", OF_MUTANTS),
     Mutant("gradcheck/hints/factors.py", "axis=0)", "axis=1)", OF_HINTS),
@@ -59,7 +59,7 @@ MUTANTS = [
         "gradcheck/hints/sums.py",
         "with replaced(scene.x, 2 * scene.x)",
         "with replaced(scene.x, 3 * scene.x)",
-        OF_FOREIGN,
+        OF_HINTS,
     ),
     Mutant(
         "gradcheck/hints/places.py", "2 * len(indices) <= length", "len(indices) < 0", OF_MUTANTS
