@@ -78,7 +78,7 @@ def main() -> None:
     parser = script_parser(__doc__)
     parser.add_argument("--list", action="store_true", help="say what there is, and run nothing")
     parser.add_argument(
-        "--table", action="store_true", help="print the README's table, and run nothing"
+        "--table", action="store_true", help="print the table of figures, and run nothing"
     )
     parser.add_argument(
         "--gallery",

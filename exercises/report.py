@@ -231,7 +231,7 @@ def _figure(path: Path, record: Record) -> str:
 
 
 def _compared(record: Record) -> str:
-    """The figure's most telling numbers beside those of the report, as in the README."""
+    """The figure's most telling numbers beside those of the report, as in the table."""
     rows = []
     for what, theirs, ours in MEASURED.get(record["name"], ()):
         try:

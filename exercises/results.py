@@ -1,6 +1,6 @@
-"""The README's table: every figure, its command, its minutes, our number and the report's.
+"""The table of figures: each with its command, its minutes, our number and the report's.
 
-``python -m exercises --table`` prints it from ``exercises/gallery``; a test compares the README.
+``python -m exercises --table`` prints it from ``exercises/gallery``; `exercises/README.md` has it.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ def table() -> str:
         command, minutes = f"`{name}`", f"{seconds[name] / 60:.1f}"
         for figure in figures:
             record = json.loads((GALLERY / f"{figure}.json").read_text(encoding="utf-8"))
-            link = f"[{record['title']}](exercises/gallery/{figure}.png)"
+            link = f"[{record['title']}](gallery/{figure}.png)"
             for what, theirs, ours in MEASURED.get(figure, (("", "", lambda n: ""),)):
                 cells = (link, command, minutes, what, ours(record["numbers"]), theirs)
                 lines.append(f"| {' | '.join(cells)} |")

@@ -181,12 +181,12 @@ def test_a_row_holds_command_minutes_and_both_numbers(monkeypatch, tmp_path):
         results.timing, "read", lambda which: {"seconds": {"ex01": {"full": 90.0}[which]}}
     )
     lines = results.table().splitlines()[2:]
-    picture = "exercises/gallery/ex01_fig2.png"
+    picture = "gallery/ex01_fig2.png"
     assert lines == [
         f"| [Losses]({picture}) | `ex01` | 1.5 | test MSE after 10 epochs, pixels in [-1, 1] "
         "| 0.2500 | .1600 |",
         "|  |  |  | the same, 1e-3 with cosine decay | 0.1250 | – |",
-        "| [Else](exercises/gallery/unmeasured.png) |  |  |  |  |  |",
+        "| [Else](gallery/unmeasured.png) |  |  |  |  |  |",
     ]
 
 

@@ -21,8 +21,8 @@ SAMPLING = """        s = np.exp({})
 MUTANTS = [
     Mutant(
         "layers/sampling.py",
-        SAMPLING.format("logvar / 2", "eps * s / 2"),
-        SAMPLING.format("logvar", "eps * s"),
+        SAMPLING.format("logvar / 2", "eps * std / 2"),
+        SAMPLING.format("logvar", "eps * std"),
         "layers/test_sampling.py",
     ),
     Mutant(
