@@ -7,7 +7,7 @@ from tests.mutation.mutants import Mutant
 
 ORACLES, LOSSES = "layers/test_oracles.py", "test_losses.py"
 
-SAMPLING = """        s = np.exp({})
+SAMPLING = """        std = np.exp({})
         self.cache = (eps, std)
         return mu + std * eps
 
