@@ -91,6 +91,16 @@ def probe_by_definition(train, labels, codes, penalty):
     return logits(found.x, codes).argmax(axis=1)
 
 
+def test_linear_probe_says_that_it_was_not_finished(monkeypatch):
+    class Stopped:
+        x, nit, status = np.zeros(4), 1000, 1
+
+    monkeypatch.setattr("nnscratch.metrics.minimize", lambda *_, **__: Stopped)
+    codes, labels = np.array([[0.0], [1.0]]), np.array([0, 1])
+    with pytest.warns(RuntimeWarning, match="not reached in 1000 iterations; with a larger"):
+        linear_probe(codes, labels, codes)
+
+
 @pytest.mark.parametrize("penalty", [0.1, 1.0, 100.0])
 def test_linear_probe_against_the_definition(penalty):
     """Far from the training codes too, where a wrong weight shows."""

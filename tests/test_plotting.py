@@ -134,6 +134,7 @@ def bytes_of(images):
     ("draw", "words"),
     [
         (lambda: rows(IMAGES[:1]), "'noisy' has 1 images and there are 2 columns"),
+        (lambda: rows(IMAGES, "a"), "'clean' has 2 images and there are 1 columns"),
         (lambda: rows(IMAGES, "abc"), "'clean' has 2 images and there are 3 columns"),
         (lambda: rows(IMAGES[..., 0]), r"has shape \(2, 4, 4\); it must be \(n, H, W, 1\)"),
         (lambda: rows(IMAGES.repeat(2, axis=3)), r"has shape .* it must be \(n, H, W, 1\)"),
