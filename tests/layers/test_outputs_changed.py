@@ -116,3 +116,24 @@ def test_outputs_that_nothing_keeps_are_not_copied(last, monkeypatch):
         type(last), "forward", lambda *a: given.append(plain(*a)) or given[-1], raising=True
     )
     assert model.forward(normal(2, 4, 4, 1, dtype=np.float32)) is given[-1]
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_x_belongs_to_the_layer_until_backward(fused):
+    """As `Layer` says: it is kept uncopied, so somebody who changes it changes the gradients."""
+    kernels.use_fusion(fused)
+    try:
+        for layer, shape in ((Dense(2), (3,)), (Conv2D(2, 3), (4, 4, 1))):
+            model = Sequential([copy.deepcopy(layer)], shape, dtype=np.float64)
+            x, other = normal(2, *shape), normal(2, *shape, seed=2)
+            dy = normal(2, *model.built_shape, seed=3)
+            model.forward(other)
+            model.backward(dy)
+            expected = {key: g.copy() for key, g in model.grads.items()}
+            model.forward(x)
+            x[...] = other
+            model.backward(dy)
+            for key, g in model.grads.items():
+                np.testing.assert_allclose(g, expected[key], rtol=1e-12)
+    finally:
+        kernels.use_fusion(True)
