@@ -136,7 +136,7 @@ def shown_while_training(monkeypatch, epochs, **options):
         values.append(value)
         return value, dy
 
-    monkeypatch.setattr("nnscratch.training.progress_bar", bars)
+    monkeypatch.setattr("nnscratch.training.loop.progress_bar", bars)
     x = np.random.default_rng(0).random((10, 3))
     model = Sequential([Dense(3)], (3,), dtype=np.float64)
     fit(model, x, 2 * x, loss=loss, optimizer=SGD(0.3), epochs=epochs, batch_size=4, **options)
@@ -163,7 +163,7 @@ def test_the_bar_of_a_resumed_run_starts_where_it_was(monkeypatch, tmp_path):
     x = np.random.default_rng(0).random((10, 3))
     for epochs, initial in ((2, 0), (5, 20)):
         bars = Bars()
-        monkeypatch.setattr("nnscratch.training.progress_bar", bars)
+        monkeypatch.setattr("nnscratch.training.loop.progress_bar", bars)
         model = Sequential([Dense(3)], (3,), dtype=np.float64)
         fit(
             model, x, x, loss=mse, optimizer=SGD(0.3), epochs=epochs, batch_size=4,

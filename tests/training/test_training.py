@@ -406,7 +406,7 @@ def test_the_bar_begins_where_a_resumed_run_does_and_shows_the_mean_loss(tmp_pat
         def update(self, n):
             self.n += n
 
-    monkeypatch.setattr("nnscratch.training.progress_bar", Bar)
+    monkeypatch.setattr("nnscratch.training.loop.progress_bar", Bar)
     train(make_model(), X, TARGET, checkpoint=tmp_path / "a", epochs=2, optimizer=SGD(1e-9))
     history = train(
         make_model(), X, TARGET, checkpoint=tmp_path / "a", epochs=3, optimizer=SGD(1e-9)
