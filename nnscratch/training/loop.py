@@ -215,7 +215,7 @@ def evaluate(model: Layer, x: Array, target: Array, loss: Loss, batch_size: int 
     if len(x) != len(target):
         raise ValueError(f"there are {len(x)} samples but {len(target)} targets; give one each.")
     check_count(batch_size, "batch_size")
-    total = 0.0
+    total, loss = 0.0, stand_in(loss)
     for batch in slices(len(x), batch_size):
         total += float(loss(model.forward(x[batch]), target[batch])[0]) * len(x[batch])
     model.forget()
