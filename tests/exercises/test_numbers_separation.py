@@ -1,6 +1,7 @@
 """What the separation exercises measure and say, on numbers small enough to do by hand."""
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -49,10 +50,23 @@ def test_answer_about_unseen_pairs_follows_the_numbers():
     assert "The error is 25 % and 200 % of what giving the average twice has" in text
     assert "25 % and 150 %." in text
     assert "does worse, even then" in text
+    for pairs, by_heart in ((300, True), (400, True), (2600, False)):  # 50 +- 2 * 50 / sqrt(pairs)
+        text = image_separation.explain(known, found(2.0, 1.5, 54.0), pairs)
+        assert ("by heart" in text) is by_heart
     surely = image_separation.explain(known, found(0.9, 0.8, 60.0), 1000)
     assert "by heart" not in surely
     assert "even then" not in surely
     assert image_separation.explain(new, known, 1000).startswith("They are not worse.")
+
+
+def test_images_never_seen_are_all_test_images_whatever_they_show(monkeypatch):
+    labels, grey = np.repeat(np.arange(10), 4), np.arange(40.0).reshape(-1, 1, 1, 1)
+    data = SimpleNamespace(x_train=grey, y_train=labels, x_test=-grey[:5], y_test=0 * labels[:5])
+    monkeypatch.setattr(image_separation, "photographs", lambda settings: data)
+    learned, unseen = image_separation.sets.__wrapped__(Settings(quick=True)).values()
+    assert len(learned.first) == len(learned.second) == 20
+    assert unseen.first.ravel().tolist() == [0, -2]
+    assert unseen.second.ravel().tolist() == [-1, -3]
 
 
 def test_methods_without_training_by_hand():

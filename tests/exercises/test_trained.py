@@ -300,6 +300,8 @@ def test_training_is_handed_over_as_the_recipe_says(monkeypatch, tmp_path):
     recipe = Recipe(1e-3, 2, 5, keep_best=True)
     train(settings, "name", model, mse, recipe, (X, X + 1), (X[:2], X[:2]), first_look=3)
     assert (seen["epochs"], seen["batch_size"], seen["seed"], seen["patience"]) == (3, 2, 7, 5)
+    train(settings, "name", model, mse, recipe, (X, X + 1), (X[:2], X[:2]), first_look=9)
+    assert seen["epochs"] == 5  # a first look is no longer than the whole
     assert seen["checkpoint"].parent == tmp_path / "models"
     assert seen["checkpoint"].name.startswith("name-")
     assert seen["a"][0] is model
