@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from nnscratch.gradcheck import check_gradients, hints
-from nnscratch.layers import Dense
+from nnscratch.layers import Conv2D, Dense
 from tests.gradcheck.foreign_layers import Attention, SiLU, sigmoid
+from tests.layers.helpers import normal
 
 
 def test_every_hint_of_every_file_is_asked_once():
@@ -63,3 +64,13 @@ def test_hints_that_rest_on_an_experiment(kind, shape, backward, words):
     report = check_gradients(layer, np.random.default_rng(1).standard_normal((3, *shape)))
     (failure,) = report.failures
     assert words in failure.hint
+
+
+@pytest.mark.parametrize(("down", "right"), [(-1, 0), (1, 0), (0, -1), (0, 1), (1, -1), (-1, 1)])
+def test_a_step_to_any_side_is_named_with_its_direction(down, right):
+    layer = Conv2D(3, 3)
+    layer.build((7, 8, 2), np.random.default_rng(0), np.float64)
+    backward = layer.backward
+    layer.backward = lambda dy: np.roll(backward(dy), (down, right), axis=(1, 2))
+    report = str(check_gradients(layer, normal(2, 7, 8, 2)))
+    assert f"moved {down} down and {right} to the right" in report
