@@ -20,6 +20,7 @@ from nnscratch.layers.activations import ReLU
 from nnscratch.layers.base import Array, Layer, Shape
 from nnscratch.optimizers import global_norm
 from nnscratch.randomness import stream
+from nnscratch.training.checks import handed_over
 from nnscratch.training.divergence import leaves, replaced
 
 REPEATS = 5  # passes of which the median time is taken
@@ -181,8 +182,7 @@ def _run(
         for key, array in getattr(model, what).items()
     ]
     try:
-        gradients = loss(forward(x, training=True))[1]
-        backward(*gradients) if isinstance(gradients, tuple) else backward(gradients)
+        backward(*handed_over(loss(forward(x, training=True))[1]))
     finally:
         for what, key, array in before:
             getattr(model, what)[key][...] = array

@@ -9,7 +9,7 @@ from a planner that attaches itself (`nnscratch.kernels.planner`); nothing else 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -21,8 +21,8 @@ class Planner(Protocol):
     def version(self, layers: Sequence[Any]) -> object: ...
     def steps(self, layers: Sequence[Any]) -> list[Any]: ...
     def stand_in(self, function: Any) -> Any: ...
-    def at_work(self) -> Any: ...
-    def one_call(self) -> Any: ...
+    def at_work(self) -> AbstractContextManager[None]: ...
+    def one_call(self) -> AbstractContextManager[None]: ...
 
 
 _planner: Planner | None = None
@@ -49,14 +49,9 @@ def stand_in(function: F) -> F:
     return function if _planner is None else _planner.stand_in(function)
 
 
-@contextmanager
-def at_work() -> Iterator[None]:
+def at_work() -> AbstractContextManager[None]:
     """Within, steps may run; the planner sees to what they need of the process."""
-    if _planner is None:
-        yield
-        return
-    with _planner.at_work():
-        yield
+    return nullcontext() if _planner is None else _planner.at_work()
 
 
 @contextmanager
@@ -65,8 +60,5 @@ def one_call() -> Iterator[None]:
 
     As a decorator, ``@one_call()``, for functions that run a model many times.
     """
-    if _planner is None:
-        yield
-        return
-    with _planner.one_call():
+    with nullcontext() if _planner is None else _planner.one_call():  # who is asked when called
         yield

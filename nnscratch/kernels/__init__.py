@@ -14,6 +14,7 @@ import warnings
 from nnscratch import stand_ins
 
 _in_use = "reference"
+_fusion = True  # what `use_fusion` chose, also while nothing compiled is in memory
 
 
 def use_kernels(name: str) -> str:
@@ -45,6 +46,7 @@ def use_kernels(name: str) -> str:
     if name == "compiled":
         from nnscratch.kernels import planner  # imports numba, which may be missing
 
+        planner.use_fusion(_fusion)
         stand_ins.attach(planner)
     else:
         stand_ins.attach(None)
@@ -54,10 +56,9 @@ def use_kernels(name: str) -> str:
 
 def use_fusion(on: bool) -> None:
     """Choose whether compiled code may compute neighbouring layers in one go; at first, it may."""
-    if _in_use == "compiled":
-        from nnscratch.kernels import planner
-
-        planner.use_fusion(on)
+    global _fusion
+    _fusion = bool(on)
+    use_kernels(_in_use)
 
 
 def in_use() -> str:

@@ -33,6 +33,7 @@ def _relu_blocks(blocks, size, x, y, positive):
 
 
 def relu(x: Array) -> tuple[Array, Array]:
+    """y, and where x > 0, as an array of bool."""
     y, positive = empty(x.shape, x.dtype), empty(x.shape, np.bool_)
     launch(
         (_relu_block, _relu_blocks), x.size, BLOCK,
@@ -55,6 +56,7 @@ def _relu_gradient_blocks(blocks, size, dy, positive, dx):
 
 
 def relu_input_gradient(dy: Array, positive: Array) -> Array:
+    """dx from dy and the second result of `relu`."""
     check_fits("positive", positive, dy.shape, np.dtype(np.bool_))
     dx = empty(dy.shape, dy.dtype)
     launch(
@@ -77,6 +79,7 @@ def _leaky_relu_blocks(blocks, size, x, slope, y):
 
 
 def leaky_relu(x: Array, slope: float) -> Array:
+    """``x`` where x > 0, else ``slope * x``."""
     y = empty(x.shape, x.dtype)
     kernel = _leaky_relu_block, _leaky_relu_blocks
     launch(kernel, x.size, BLOCK, ready(x).reshape(-1), x.dtype.type(slope), y.reshape(-1))
@@ -97,6 +100,7 @@ def _leaky_gradient_blocks(blocks, size, dy, x, slope, dx):
 
 
 def leaky_relu_input_gradient(dy: Array, x: Array, slope: float) -> Array:
+    """``dy`` where x > 0, else ``slope * dy``."""
     check_alike(dy, x)
     dx = empty(dy.shape, dy.dtype)
     launch(

@@ -112,6 +112,7 @@ def _max_of_four_blocks(blocks, size, x, y, winner):
 
 
 def max_pool2d(x: Array, size: Pair, strides: Pair, pads: Pads) -> tuple[Array, Array]:
+    """y and winner (N, OH, OW, C), as `MaxPooling2D` keeps it, from x (N, H, W, C)."""
     shape = (len(x), *_counts(x.shape, size, strides, pads), x.shape[-1])
     y = empty(shape, x.dtype)
     winner = empty(shape, np.min_scalar_type(size[0] * size[1] - 1))
@@ -172,6 +173,7 @@ def _max_of_four_gradient_blocks(blocks, size, dy, winner, dx):
 def max_pool2d_input_gradient(
     dy: Array, winner: Array, image: Pair, size: Pair, strides: Pair, pads: Pads
 ) -> Array:
+    """dx (N, H, W, C) from dy and winner (N, OH, OW, C)."""
     shape = _image_shape(dy, image, size, strides, pads)
     check_fits("winner", winner, dy.shape, np.min_scalar_type(size[0] * size[1] - 1))
     kernel: Kernel
@@ -250,6 +252,7 @@ SPREAD = _spread_block, _spread_blocks
 
 
 def average_pool2d(x: Array, size: Pair, strides: Pair, pads: Pads) -> Array:
+    """The means of all windows, (N, OH, OW, C), without the padding."""
     y = empty((len(x), *_counts(x.shape, size, strides, pads), x.shape[-1]), x.dtype)
     launch(SUMS, *rows_of(y.shape), ready(x), window_of(size, strides, pads), True, y)
     return y
@@ -258,6 +261,7 @@ def average_pool2d(x: Array, size: Pair, strides: Pair, pads: Pads) -> Array:
 def average_pool2d_input_gradient(
     dy: Array, image: Pair, size: Pair, strides: Pair, pads: Pads
 ) -> Array:
+    """dx (N, H, W, C) from dy (N, OH, OW, C)."""
     dx = empty(_image_shape(dy, image, size, strides, pads), dy.dtype)
     launch(SPREAD, *rows_of(dx.shape), ready(dy), window_of(size, strides, pads), True, dx)
     return dx

@@ -117,14 +117,15 @@ class BatchNormalizationTwin(Twin):
     def compute(
         self, layer: BatchNormalization, x: Array, training: bool
     ) -> tuple[Array, tuple[Any, ...]]:
+        if not x.size:  # in training it has no mean, which the layer says
+            return BatchNormalization.forward(layer, x, training), layer.cache
         training = training and layer.trainable
-        if training and x.size:
+        if training:
             layer.check_kept("state", written=True)
             mean, var = channels.channel_moments(x)
             layer.follow(mean, var)
-        elif training:
-            BatchNormalization.forward(layer, x, training)  # which says what is wrong
-        mean, var = (mean, var) if training else (layer.state["mean"], layer.state["var"])
+        else:
+            mean, var = layer.state["mean"], layer.state["var"]
         inv_std = (1 / np.sqrt(var + layer.epsilon)).astype(layer.dtype)
         gamma, beta = layer.params["gamma"], layer.params["beta"]
         y, xhat = channels.normalize(x, mean, inv_std, gamma, beta)

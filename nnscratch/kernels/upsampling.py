@@ -20,7 +20,7 @@ NO_PADS = ((0, 0), (0, 0))
 
 
 def upsample2d(x: Array, size: Pair, interpolation: str) -> Array:
-    """ "nearest" is the transpose of sums over windows that do not overlap."""
+    """y (N, H * fh, W * fw, C); "nearest" is the transpose of sums over windows side by side."""
     N, H, W, C = x.shape
     y = empty((N, H * size[0], W * size[1], C), x.dtype)
     if interpolation == "nearest":
@@ -31,6 +31,7 @@ def upsample2d(x: Array, size: Pair, interpolation: str) -> Array:
 
 
 def upsample2d_input_gradient(dy: Array, size: Pair, interpolation: str) -> Array:
+    """dx (N, H, W, C) from dy (N, H * fh, W * fw, C)."""
     (N, OH, OW, C), (fh, fw) = dy.shape, size
     if OH % fh or OW % fw:
         raise ValueError(f"images of {OH} x {OW} pixels are not a whole number of {fh} x {fw}.")

@@ -52,6 +52,11 @@ def _raised_by_numba(error: Exception) -> bool:
     return str(innermost.f_globals.get("__name__")).partition(".")[0] == "numba"
 
 
+def handed_over(gradients: Any) -> tuple[Array, ...]:
+    """What a loss gives beside its value, one gradient or several, as arguments of backward."""
+    return gradients if isinstance(gradients, tuple) else (gradients,)
+
+
 def checksum_of(*arrays: Array) -> str:
     """CRC-32 of the bytes of all arrays, to tell one data set from another."""
     checksum = 0

@@ -14,7 +14,7 @@ import numpy as np
 
 from nnscratch.layers.base import Array, Composite, Layer
 from nnscratch.optimizers import Optimizer
-from nnscratch.training.checks import Loss
+from nnscratch.training.checks import Loss, handed_over
 
 LARGE = 30.0  # numbers of about 1 are what initial weights and learning rates are made for
 
@@ -103,8 +103,8 @@ def first_not_finite(model: Layer, x: Array, target: Array, loss: Loss) -> str:
         for name, layer in leaves(model):
             stack.enter_context(_watched(name, layer, found))
         y = model.forward(x, training=True)
-        value, dy = loss(y, target)
-        gradients = dy if isinstance(dy, tuple) else (dy,)
+        value, gradients = loss(y, target)
+        gradients = handed_over(gradients)
         if not found and not (np.isfinite(value) and all_finite(*gradients)):
             found.append("first in the loss, of finite outputs")
         if not found:

@@ -18,7 +18,7 @@ from nnscratch.optimizers import Optimizer
 from nnscratch.progress import progress_bar
 from nnscratch.randomness import stream
 from nnscratch.stand_ins import one_call, stand_in
-from nnscratch.training.checks import Loss, check_data, slices
+from nnscratch.training.checks import Loss, check_data, handed_over, slices
 from nnscratch.training.divergence import NotFiniteError, WatchedOptimizer, finite_loss
 from nnscratch.training.run import History, Run
 from nnscratch.training.settings import describe, describe_layers
@@ -33,7 +33,7 @@ def train_step(
     """Move the parameters a little downhill, and return the loss of before: all of training."""
     y = model.forward(x, training=True)
     value, gradients = loss(y, target)
-    model.backward(*gradients) if isinstance(gradients, tuple) else model.backward(gradients)
+    model.backward(*handed_over(gradients))
     optimizer.step(model.params, model.grads)
     return value
 

@@ -9,7 +9,7 @@ import pytest
 import nnscratch
 from nnscratch import kernels, stand_ins
 from nnscratch.kernels.twins import Fused
-from nnscratch.layers import Conv2D, Sequential
+from nnscratch.layers import Conv2D, ReLU, Sequential
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +52,21 @@ def test_another_planner_reaches_the_layers():
     assert model.forward(x).any()
     stand_ins.attach(Planner())
     assert not model.forward(x).any()
+
+
+def test_fusion_is_chosen_also_while_nothing_compiled_runs():
+    model = Sequential([Conv2D(2, 3), ReLU()], (4, 4, 1))
+    nnscratch.use_kernels("reference")
+    nnscratch.use_fusion(False)
+    try:
+        assert kernels.in_use() == "reference"
+        nnscratch.use_kernels("compiled")
+        model.forward(np.ones((1, 4, 4, 1), np.float32))
+        assert len(model._steps) == 2
+    finally:
+        nnscratch.use_fusion(True)
+    model.forward(np.ones((1, 4, 4, 1), np.float32))
+    assert len(model._steps) == 1
 
 
 @pytest.mark.parametrize("name", ["cuda", "Reference", "", None])
