@@ -268,6 +268,14 @@ def test_curves_are_drawn_with_the_right_net_of_the_same_start():
     assert said[:2] == ["checker: finds it, no name", "loss curve: no verdict"]
 
 
+def test_the_panels_that_no_mistake_needs_are_blank_but_for_the_legend():
+    nets = right(0.25, 0.3)
+    found = [finding(name, 0.5) for name in "abcde"]
+    axes = ex00_comparison.draw(found, {None: nets}).axes
+    assert [axis.axison for axis in axes] == 5 * [True] + 3 * [False]
+    assert [axis.get_legend() is not None for axis in axes] == 5 * [False] + [True, False, False]
+
+
 # -- the passes
 
 

@@ -245,7 +245,8 @@ def test_machine_is_described(monkeypatch):
         nnscratch.use_kernels(before)
     monkeypatch.setattr(report, "Path", lambda name: types.SimpleNamespace(exists=lambda: False))
     monkeypatch.setattr("platform.processor", lambda: "a processor")
-    assert machine().startswith("a processor, ")
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    assert machine().startswith("a processor, 3 cores · Python ")
     assert f"NumPy {np.__version__}" in machine()
 
 
@@ -318,12 +319,12 @@ def test_a_linear_decoder_is_shown_up_to_rounding():
 
 
 def test_the_error_of_blending_is_a_root_mean_square(monkeypatch):
-    """One grey too much here and one too little there do not make up for each other."""
-    blended = np.array([101.0, 199])[:, None, None] * np.ones((2, 2, 2))
+    """One grey too much here and seven too little there: the root of (1 + 49) / 2."""
+    blended = np.array([101.0, 193])[:, None, None] * np.ones((2, 2, 2))
     monkeypatch.setattr("exercises.explorer.blend", lambda *_: blended)
     codes = np.array([[100 / 255, 0.0], [200 / 255, 1]], np.float32)
     plane = make_plane("", "", "", painter(side=2), codes)
-    assert plane.blend_error == pytest.approx(1 / 255)
+    assert plane.blend_error == pytest.approx(5 / 255)
 
 
 def test_sprites_hold_every_image():

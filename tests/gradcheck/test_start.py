@@ -177,6 +177,33 @@ def test_what_is_not_taken_away_but_dead_fails_still(x):
     assert not any("normalisation" in note for note in report.notes)
 
 
+class Above(Layer):
+    """W * x, and b where it is above 1."""
+
+    def make_params(self, rng):
+        return {"W": rng.standard_normal(self.input_shape), "b": np.zeros(self.input_shape)}
+
+    def forward(self, x, training=False):
+        self.check_input(x)
+        self.cache = (x.copy(),)
+        return self.params["W"] * x + np.maximum(self.params["b"] - 1, 0)
+
+    def backward(self, dy):
+        self.check_gradient(dy)
+        self.grads["W"][...] = (dy * self.cache[0]).sum(axis=0)
+        self.grads["b"][...] = dy.sum(axis=0) * (self.params["b"] > 1)
+        return self.params["W"] * dy
+
+
+def test_a_parameter_that_has_an_effect_further_away_is_dead_and_not_taken_away():
+    report = check_gradients(
+        Sequential([Above()], (20,), dtype=np.float64), numbers(4, 20), move=False
+    )
+    (failure,) = report.failures
+    assert "all 20 gradients of 0.above.b are 0" in failure.what
+    assert not any("normalisation" in note for note in report.notes)
+
+
 def test_no_effect_must_be_said_and_be_true():
     names = ["input", "1", "2.dense.W"]
     with pytest.raises(ValueError, match=r"no_effect: there is no '1'; known are input, 0\.dense"):

@@ -18,6 +18,7 @@ from nnscratch.layers import (
     MaxPooling2D,
     ReLU,
     Sequential,
+    UpSampling2D,
 )
 from nnscratch.models import VAE, Autoencoder, UNet
 from tests.layers.helpers import build, normal
@@ -73,6 +74,18 @@ def test_the_sentence_names_layer_array_and_what_is_wanted(
     assert words in str(caught.value)
     shape = {"W": "(3, 3, 2, 2)", "b": "(2,)"}[key] if layer == 0 else "float32 ("
     assert shape in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["W", "b"])
+@pytest.mark.parametrize("when", ["before forward", "before backward"])
+def test_a_convolution_inside_a_fused_stretch_is_named_too(mode, key, when):
+    """The first layer of the stretch is asked for its arrays anyway, and the last one, too."""
+    model = Sequential([UpSampling2D(2), Conv2D(2, 3), ReLU()], (2, 2, 2))
+    x = X[:, :2, :2]
+    y = model.forward(x)
+    model.layers[1].params[key] = np.zeros((1, 1), np.float32)
+    with pytest.raises(ValueError, match=rf'^1\.conv2d: params\["{key}"\] is float32 \(1, 1\)'):
+        model.forward(x) if when == "before forward" else model.backward(y)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # NumPy advises against it

@@ -104,3 +104,17 @@ def test_arguments_out_of_range(arguments):
 def test_inputs_without_channels(shape):
     with pytest.raises(ValueError, match=r"expected vectors \(C,\) or images \(H, W, C\), got"):
         build(BatchNormalization(), shape)
+
+
+def test_sums_of_many_numbers_far_from_zero_are_those_of_float64():
+    layer = build(BatchNormalization(momentum=0.0), (2,), np.float32)
+    x = (1000 + normal(100_000, 2)).astype(np.float32)
+    exact = x.astype(np.float64)
+    y = layer.forward(x, training=True)
+    np.testing.assert_allclose(layer.state["mean"], exact.mean(axis=0), rtol=1e-7)
+    expected = (exact - exact.mean(axis=0)) / np.sqrt(exact.var(axis=0) + layer.epsilon)
+    expected += layer.params["beta"]
+    np.testing.assert_allclose(y, expected, atol=1e-5)
+    dy = np.full_like(x, 1 / 3)
+    layer.backward(dy)
+    np.testing.assert_allclose(layer.grads["beta"], dy.sum(axis=0, dtype=np.float64), rtol=1e-7)
