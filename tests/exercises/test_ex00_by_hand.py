@@ -332,11 +332,15 @@ def test_codes_of_unit_spread_give_images_with_the_spread_of_the_training_images
     np.testing.assert_allclose(W.T @ W, np.cov(x.reshape(40, 8).T, bias=True))
 
 
-def test_symptoms_are_printed_at_every_fifth_point_and_at_the_end(monkeypatch, capsys):
+@pytest.mark.parametrize(("points", "shown"), [(13, (0, 50, 100, 120)), (8, (0, 50, 70))])
+def test_symptoms_are_printed_at_every_fifth_point_and_at_the_end(
+    monkeypatch, capsys, points, shown
+):
+    """The end of the training with the mistake, which may have stopped sooner."""
     pages = published(monkeypatch, ex00_comparison)
     steps = [*range(0, 130, 10)]
     wrong = finding("a", 0.5, told=None)
-    one = Outcome(steps, [1.0] * 13, 0.25, True)
+    one = Outcome(steps[:points], [1.0] * points, 0.25, True)
     wrong = replace(wrong, outcome=one)
     nets = RightNets(None, uneven_greys(), 2, 4, [Outcome(steps, [2.0] * 13, 0.75, True)] * 2)
     monkeypatch.setattr(ex00_comparison, "right_of_nets", lambda *a: {None: nets})
@@ -346,8 +350,8 @@ def test_symptoms_are_printed_at_every_fifth_point_and_at_the_end(monkeypatch, c
     ex00_comparison.show_symptoms(Settings(), "network", 7, False)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     rows = [line for line in lines if len(line) == 3 and line[0].isdigit()]
-    assert rows == [["0", "2", "1"], ["50", "2", "1"], ["100", "2", "1"], ["120", "2", "1"]]
+    assert rows == [[str(step), "2", "1"] for step in shown]
     assert ["accuracy", "75.0", "%", "right,", "25.0", "%", "wrong"] in lines
     numbers = pages["ex00_hidden_7"].numbers
-    assert numbers["wrong"] == {"steps": steps, "test_loss": [1.0] * 13}
+    assert numbers["wrong"] == {"steps": steps[:points], "test_loss": [1.0] * points}
     assert numbers["right"] == ex00_comparison.numbers_of_right(nets)

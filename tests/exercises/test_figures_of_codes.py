@@ -183,6 +183,8 @@ def test_table_1_counts_the_first_thousand_and_all(monkeypatch, settings):
     (axis,) = page.figure.axes
     words = [str(line.get_label()) for line in axis.lines]
     assert f"chance, {(750 * 6 / 8 + 250 * 2 / 8) / 10:.1f} %" in words
+    assert {"report, 42.8 %", "course's own run, 35.4 %"} < set(words)  # as the page says
+    assert "macro 42.8 %" in page.theirs
     assert axis.lines[-1].get_ydata()[0] == pytest.approx(62.5)
     assert "bars: first 1,000 test images, 99.8 %" in words
     assert "paler bars: first 1,200 test images, 99.8 %" in words

@@ -157,6 +157,21 @@ def test_what_a_script_trains_and_on_what(trainings, tmp_path, train, make, imag
         assert "seed 5" in stamp
 
 
+@pytest.mark.parametrize("name", ["Fashion-MNIST", "MNIST"])
+def test_curves_of_clothes_are_taken_on_the_first_images_of_both_parts(
+    trainings, tmp_path, monkeypatch, name
+):
+    fashion_vae.trained(Settings(seed=5, out=tmp_path), name)
+    ((trained, *_, options),) = trainings
+    monkeypatch.setattr(fashion_vae, "parts_of_the_loss", lambda *a: {"total": a})
+    measured, data = options["measure"](), tagged(name, "", False)
+    assert measured.keys() == {"train total", "test total"}
+    for part, x in (("train", data.x_train), ("test", data.x_test)):
+        model, seen = measured[f"{part} total"]
+        assert model is trained
+        np.testing.assert_array_equal(seen, x[:FEW])
+
+
 def test_the_control_is_trained_and_only_trained_on_noise(trainings, tmp_path):
     ex08_denoising.trained(Settings(seed=5, out=tmp_path), 2.56, on_noise=True)
     ((_, x, y, options),) = trainings
