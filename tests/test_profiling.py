@@ -286,6 +286,9 @@ def test_table(capsys):
         known = [value for value in vars(row).values() if value is not None]
         assert len(cells) == len(known) - 1  # all but the multiply-adds
     assert lines[1].endswith("  50%")
+    model.params["encoder.0.dense.b"][...] = 9
+    profile(model, target.astype(np.float32))
+    assert capsys.readouterr().out.splitlines()[2].endswith("  0%")  # which is not nothing
     assert total.split()[:2] == ["sum", "27"]
     assert last.startswith("6 samples. The layers run one by one take ")
     assert "as it is run, neighbours fused where possible" in last

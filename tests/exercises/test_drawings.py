@@ -207,6 +207,8 @@ def test_pictures_and_lines_of_map(monkeypatch, tmp_path):
     assert lines_drawn(axis) == {
         "Adam, to 630.0": [900, 640, 630], "L-BFGS, to 630.0": [900, 640, 630], floor: [640, 640]
     }  # fmt: skip
+    words = [text.get_text() for text in axis.get_legend().get_texts()]
+    assert words == list(lines_drawn(axis))
     module.beta_figure(settings)
     (axis,) = pages["ex08_beta"].figure.axes
     errors = [4 * (f / 16) ** 2 for f in ex08b_map.FACTORS]

@@ -111,6 +111,8 @@ def test_the_canvases_are_those_of_their_decoders(monkeypatch):
     left, right = page.figure.axes[:2]
     assert (right.collections[0].get_offsets() == 3).all()
     assert left.images[0].get_extent() == pytest.approx([-4.2, 4.2, -4.2, 4.2])
+    assert left.get_xlim() == left.get_ylim() == right.get_xlim() == right.get_ylim()
+    assert left.get_shared_y_axes().joined(left, right)  # so numbers stand at the left only
     assert page.numbers["VAE"]["codes_on_the_canvas_percent"] == 0.75
     assert page.answers[0][1].endswith("Nearest to real clothes: AE, linear.")
     module.scatters(SETTINGS)
@@ -230,6 +232,13 @@ def test_bars_of_all_methods(monkeypatch):
     assert bars_drawn(better)[0] == pytest.approx([3, 4, 6, 8, 10])
     assert bars_drawn(kept) == [[1, 2, 3, 4, 5], [11, 12, 13, 14, 15]]
     assert [label.get_text() for label in ratio.get_yticklabels()] == list(names)
+    assert better.get_ylim() == kept.get_ylim() == ratio.get_ylim()  # the first method on top
+    shares = "% of the error of giving the average twice"
+    assert [axis.get_xlabel() for axis in page.figure.axes] == [shares, shares, ""]
+    assert [axis.get_xscale() for axis in page.figure.axes] == ["log", "log", "linear"]
+    for axis, words in ((ratio, "the order of the sets"), (better, "the better order"),
+                        (kept, "pairs in which the order")):  # fmt: skip
+        assert words in axis.get_title()
     assert "(0.2500 on training and 1.2500 on test pairs" in page.caption
     assert page.numbers is results
 

@@ -354,3 +354,22 @@ def test_break_looks_at_one(monkeypatch, capsys, tmp_path):
     change = record["numbers"][wrong]["test_loss"][-1] / right - 1
     assert record["numbers"][wrong]["loss_change_percent"] == pytest.approx(100 * change)
     assert (tmp_path / "ex00_break_flipped-kernel.png").exists()
+
+
+def test_all_that_is_looked_at_runs_in_numpy(monkeypatch):
+    """Where its lines can be read and changed, whatever was in use before."""
+    used = {}
+    for name in ("show_symptoms", "look_at", "compare", "figure_passes", "print_passes"):
+        monkeypatch.setattr(
+            ex00_backprop, name, lambda *_, name=name: used.update({name: kernels.in_use()})
+        )
+    before = kernels.use_kernels("compiled")
+    try:
+        ex00_backprop.look_for_one("settings", 0, False)
+        ex00_backprop.look_at_one("settings", next(iter(MISTAKES)))
+        ex00_backprop.show_and_run("settings")
+        assert kernels.in_use() == "compiled"
+    finally:
+        kernels.use_kernels(before)
+    assert len(used) == 5
+    assert set(used.values()) == {"reference"}

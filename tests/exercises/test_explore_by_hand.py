@@ -122,3 +122,19 @@ def test_an_empty_window_shows_how_much_noise_to_expect():
     assert [slider.valmax for slider in view.sliders] == pytest.approx([1.1 * 29] * 3)
     weights = [slider.label.get_fontweight() for slider in view.sliders]
     assert weights == ["bold", "normal", "bold"]
+
+
+@pytest.mark.parametrize("chosen", [None, *MODELS])
+def test_the_model_that_was_asked_for_is_explored(monkeypatch, tmp_path, chosen):
+    """The VAE of exercise 7, if none was."""
+    seen, words = [], [] if chosen is None else ["--model", chosen]
+    arguments = ["explore", "--data", "embedded", "--quick", "--seed", "3", "--out", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", [*arguments, *words])
+    models = {name: lambda settings, name=name: (name, settings.seed) for name in MODELS}
+    monkeypatch.setattr(explore, "MODELS", models)
+    monkeypatch.setattr(explore, "new_window", lambda: "window")
+    monkeypatch.setattr(explore, "Explorer", lambda *a: seen.append(a))
+    monkeypatch.setattr(explore, "set_num_threads", lambda n: seen.append(n))
+    monkeypatch.setattr(explore.pyplot, "show", lambda: seen.append("shown"))
+    explore.main()
+    assert seen == [("window", (chosen or "vae", 3), 3), 1, "shown"]

@@ -266,3 +266,21 @@ def test_capacities_are_drawn_with_a_ring_at_the_best_epoch():
     wrong = [100 * (1 - a - 0.125) for a in accuracies] + [100 * (1 - a) for a in accuracies]
     assert widths == pytest.approx(wrong)
     assert [text.get_text() for text in right.get_legend().get_texts()] == ["train", "test"]
+
+
+def test_errors_on_both_sets_stand_side_by_side_at_each_net():
+    found = made_up()
+    figure = ex04b_capacity.draw(
+        {name: History(measured=watched(name, 4)) for name in found}, found
+    )
+    _, right = figure.axes
+    for bars, shift, label, key in zip(
+        right.containers[::2], (-0.2, 0.2), ("train", "test"), ("train accuracy", "test accuracy"),
+        strict=True,
+    ):  # fmt: skip
+        assert bars.get_label() == label
+        assert [bar.get_width() for bar in bars] == [100 * (1 - net[key]) for net in found.values()]
+        middles = [bar.get_y() + bar.get_height() / 2 for bar in bars]
+        assert middles == pytest.approx(np.arange(4) + shift)
+    assert [label.get_text() for label in right.get_yticklabels()] == list(found)
+    assert right.get_ylim()[0] > right.get_ylim()[1]  # the first net on top

@@ -43,6 +43,7 @@ def test_figures_of_the_vae_of_clothes(monkeypatch, settings):
     clothes, others = pages["fashion_vae_loss"].figure.axes
     lines = ["report, first epoch: 55.7", "report, last epoch: 42.3"]
     assert [text.get_text() for text in clothes.texts] == lines
+    assert [text.xy for text in clothes.texts] == [(1, 55.7), (1, 42.3)]  # on their lines
     assert not others.texts
     module.loss_curves(settings)
     page = record(settings.out, "fashion_vae_loss")

@@ -26,6 +26,7 @@ from exercises.explorer import (
     STEPS,
     blend,
     digit_sprite,
+    make_explorer,
     make_plane,
     sample,
     sprite,
@@ -367,3 +368,17 @@ def test_both_planes_show_the_same_images_by_both_nets(explorer):
         places = (plane.codes - plane.low) / (plane.high - plane.low)
         assert ((places > 0) & (places < 1)).all()
         assert 0 < plane.blend_error < 0.05
+
+
+def test_the_planes_show_two_hundred_training_images_of_every_digit(monkeypatch):
+    """Before anything is trained, it is decided which."""
+
+    def asked(labels, per_class, rng):
+        raise LookupError(len(labels), per_class)
+
+    data = types.SimpleNamespace(y_train=np.arange(7))
+    monkeypatch.setitem(make_explorer.__globals__, "sample", asked)
+    monkeypatch.setitem(make_explorer.__globals__, "mnist32", lambda settings: data)
+    with pytest.raises(LookupError) as caught:
+        make_explorer(Settings())
+    assert caught.value.args == (7, 200)

@@ -9,7 +9,10 @@ from exercises import (
     beta_vae,
     beta_vae_betas,
     beta_vae_interpolation,
+    ex01_autoencoder,
+    ex01c_inside,
     ex06_denoising,
+    ex07_vae,
     ex08_denoising,
     ex08b_map,
     fashion_vae,
@@ -290,3 +293,17 @@ def test_images_to_separate(monkeypatch, settings, images):
     assert f"trained on {pairs * epochs:,} pairs" in text
     assert f"about {pairs * 1250:,} pairs." in text
     assert "those of the report" in image_separation.setting(settings, True)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [ex01_autoencoder, ex01c_inside, ex06_denoising, ex07_vae, ex08_denoising, ex08b_map],
+)
+def test_a_missing_digit_is_said_before_anything_is_trained(monkeypatch, module):
+    data = uneven_greys()
+    without_nine = np.where(data.y_test == 9, 0, data.y_test)
+    data = Dataset(data.x_train, data.y_train, data.x_test, without_nine, data.name, data.source)
+    monkeypatch.setattr(module, "mnist32", lambda settings: data)
+    monkeypatch.setattr(module, "trained", lambda *_, **__: pytest.fail("trained"))
+    with pytest.raises(ValueError, match="9"):
+        module.run(Settings(quick=True))

@@ -240,3 +240,27 @@ def test_recipes_on_the_full_and_on_the_embedded_images(monkeypatch, recipe, exp
 
 def test_epochs_of_brief_and_of_long_trainings_of_the_beta_vae():
     assert (beta_vae.BRIEF, beta_vae.LONG) == ((1, 6), (3, 12))
+
+
+def test_the_autoencoder_beside_the_beta_vae_is_trained_as_long_as_the_long_one(
+    trainings, tmp_path
+):
+    beta_vae.trained_ae(Settings(seed=5, out=tmp_path))
+    beta_vae.trained_vae(Settings(seed=5, out=tmp_path), 0.1, long=True)
+    beta_vae.trained_vae(Settings(seed=5, out=tmp_path), 0.1)
+    assert [options["epochs"] for *_, options in trainings] == [12, 12, 6]
+
+
+@pytest.mark.parametrize("module", [beta_vae, ex07_vae, ex08_denoising, fashion_vae, pca_ae_vae])
+def test_the_parts_of_a_vae_have_streams_of_their_own(monkeypatch, module):
+    seeds = []
+
+    def recorded(make):
+        return lambda *arguments, seed, **named: (
+            seeds.append(seed) or make(*arguments, seed=seed, **named)
+        )
+
+    for kind in ("Sequential", "VAE"):
+        monkeypatch.setattr(module, kind, recorded(getattr(module, kind)))
+    module.vae(7)
+    assert seeds == [[7, 0], [7, 1], [7, 2]]

@@ -85,6 +85,23 @@ def test_bare_layer_passes_with_a_note():
     assert "begin it with self.check_input(x)" in str(report)
 
 
+class OnlyCounting(Bare):
+    """As many gradients as samples are all that it asks for."""
+
+    def backward(self, dy):
+        if len(dy) != len(self.x):
+            raise ValueError("not as many")
+        return 2 * self.x * dy[..., : self.x.shape[-1]]
+
+
+def test_a_backward_that_takes_wider_gradients_gets_a_note():
+    layer = OnlyCounting()
+    layer.build((4,), np.random.default_rng(0), np.float64)
+    report = check_gradients(layer, np.random.default_rng(1).standard_normal((3, 4)))
+    report.raise_if_failed()
+    assert any("backward takes a dy that is not shaped like the output" in n for n in report.notes)
+
+
 def test_guarded_layer_has_no_note():
     assert not check_gradients(*built("SiLU")).notes
 

@@ -195,3 +195,4 @@ def test_command_prints_the_diagnosis(capsys, monkeypatch):
     out = capsys.readouterr().out
     assert "FAILED" in out
     assert "hint: a missing or superfluous factor: every entry is 0.5 = 1/2" in out
+    assert out.count("1/2") == 1

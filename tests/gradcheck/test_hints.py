@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nnscratch.gradcheck import check_gradients, hints
+from nnscratch.gradcheck.hints import pointwise
 from nnscratch.layers import Conv2D, Dense
 from tests.gradcheck.foreign_layers import Attention, SiLU, sigmoid
 from tests.layers.helpers import normal
@@ -74,3 +75,15 @@ def test_a_step_to_any_side_is_named_with_its_direction(down, right):
     layer.backward = lambda dy: np.roll(backward(dy), (down, right), axis=(1, 2))
     report = str(check_gradients(layer, normal(2, 7, 8, 2)))
     assert f"moved {down} down and {right} to the right" in report
+
+
+def test_what_derivatives_are_made_of_is_what_its_name_says():
+    x = normal(7)
+    y = np.sin(x)
+    known = {"x": x, "y": y, "exp": np.exp, "tanh": np.tanh, "sigmoid": sigmoid}
+    known["slope"] = lambda x: (sigmoid(x + 1e-6) - sigmoid(x - 1e-6)) / 2e-6
+    found = pointwise._candidates(x, y)
+    assert len(found) > 10
+    for name, values in found.items():
+        expected = eval(name.replace("sigmoid'", "slope"), known.copy())
+        np.testing.assert_allclose(values, expected, rtol=1e-8, err_msg=name)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnscratch.kernels import channels, launch, pointwise
+from nnscratch.kernels import channels, launch, pointwise, twins
 from tests.kernels import compiled_code as compiled
 from tests.kernels import numpy_code as reference
 from tests.layers.helpers import every_dtype, many_shapes, normal
@@ -253,3 +253,10 @@ def test_arrays_that_do_not_fit_together():
         compiled.normalize(x, np.ones(2), x[0], x[0], x[0])
     with pytest.raises(ValueError, match=r"one for each channel, got float32 \(3,\)"):
         compiled.normalize(x, x[0], single[0], x[0], x[0])
+
+
+def test_the_twin_of_a_loss_refuses_in_the_words_of_the_loss():
+    with pytest.raises(ValueError, match=r"^mse: the output has shape \(2, 3\) but the target"):
+        twins.mse(normal(2, 3), normal(3, 2))
+    with pytest.raises(TypeError, match=r"^mse: the output is float64 but the target float32"):
+        twins.mse(normal(2, 3), normal(2, 3, dtype=np.float32))

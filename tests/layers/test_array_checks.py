@@ -76,6 +76,15 @@ def test_the_sentence_names_layer_array_and_what_is_wanted(
     assert shape in str(caught.value)
 
 
+def test_inputs_of_another_kind(mode):
+    model = net()
+    for wrong in (X.astype(np.float64), X.astype(">f4")):
+        with pytest.raises(TypeError, match=r"0\.conv2d: x is "):
+            model.layers[0].forward(wrong)
+        with pytest.raises(TypeError, match="x is "):
+            model.forward(wrong)
+
+
 @pytest.mark.parametrize("key", ["W", "b"])
 @pytest.mark.parametrize("when", ["before forward", "before backward"])
 def test_a_convolution_inside_a_fused_stretch_is_named_too(mode, key, when):

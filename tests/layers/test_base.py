@@ -17,6 +17,7 @@ from nnscratch.layers import (
     ReLU,
     Sequential,
 )
+from nnscratch.layers.base import all_parts
 from nnscratch.layers.summary import kept_bytes
 from tests.layers.helpers import normal
 
@@ -248,3 +249,9 @@ def test_summary_leaves_the_model_alone(capsys):
         np.testing.assert_array_equal(array, before[name])
     with pytest.raises(ValueError, match="backward before forward"):
         model.backward(np.ones((1, 4), np.float32))
+
+
+def test_all_parts_begin_with_the_layer_itself():
+    layer, model = Dense(3), small_net()
+    assert all_parts(layer) == [layer]
+    assert all_parts(model) == [model, *model.layers]

@@ -47,7 +47,9 @@ def test_evaluation_is_the_identity_and_draws_nothing():
 
 def test_rate_zero_keeps_everything():
     layer = build(Dropout(0), (1000,))
+    before = copy.deepcopy(layer.state)
     np.testing.assert_array_equal(layer.forward(ONES, training=True), ONES)
+    assert layer.state == before  # nothing was drawn for it
 
 
 def test_masks_are_fresh_and_repeatable():
